@@ -1,0 +1,1 @@
+"""The built-in models that work offline: files and card."""

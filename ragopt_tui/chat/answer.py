@@ -1,0 +1,104 @@
+"""An answer and the evidence it carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ragopt_tui.knowledge.passage import Hit, Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """`[n]` in an answer's text: the evidence passage `n` (from 1) and what of it is quoted.
+
+    `quote` is exactly the document's text at `char_start:char_end`, which lies within passage `n`.
+    """
+
+    n: int
+    file: str
+    page: int | None
+    line_start: int
+    line_end: int
+    char_start: int
+    char_end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered, by whom, from which evidence.
+
+    `text` is Markdown with citations written `[n]`; `n` counts `evidence` from 1. `dangling`
+    holds the numbers in `text` that point at no passage. `unsupported` says in one sentence
+    why a generated answer does not follow from what it cites; empty when it does. Then `quotes`
+    holds the verbatim answer to show beside it. A refused answer has no citations; its evidence
+    holds the closest passages. `seconds` is wall time from question to answer.
+    """
+
+    question: str
+    text: str
+    refused: bool
+    citations: tuple[Citation, ...]
+    evidence: tuple[Hit, ...]
+    variant: str
+    index_version: str
+    seconds: float = 0.0
+    dangling: tuple[int, ...] = ()
+    unsupported: str = ""
+    quotes: Answer | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the answer as the stable JSON of `ragopt-tui ask --json`."""
+        return {
+            "question": self.question,
+            "answer": self.text,
+            "refused": self.refused,
+            "citations": [
+                {
+                    "n": c.n,
+                    "file": c.file,
+                    "page": c.page,
+                    "line_start": c.line_start,
+                    "line_end": c.line_end,
+                    "char_start": c.char_start,
+                    "char_end": c.char_end,
+                    "quote": c.quote,
+                }
+                for c in self.citations
+            ],
+            "evidence": [h.passage.to_json() | {"score": h.score} for h in self.evidence],
+            "variant": self.variant,
+            "index_version": self.index_version,
+            "seconds": self.seconds,
+            "dangling": list(self.dangling),
+            "unsupported": self.unsupported,
+            "quotes": self.quotes.to_json() if self.quotes else None,
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Answer:
+        """Rebuild an answer from `to_json`'s values."""
+        return cls(
+            question=values["question"],
+            text=values["answer"],
+            refused=values["refused"],
+            citations=tuple(Citation(**c) for c in values["citations"]),
+            evidence=tuple(_hit(e) for e in values["evidence"]),
+            variant=values["variant"],
+            index_version=values["index_version"],
+            seconds=values["seconds"],
+            dangling=tuple(values["dangling"]),
+            unsupported=values["unsupported"],
+            quotes=cls.from_json(values["quotes"]) if values["quotes"] else None,
+        )
+
+    def after(self, seconds: float) -> Answer:
+        """Give the same answer with its wall time."""
+        return replace(self, seconds=round(seconds, 3))
+
+
+def _hit(values: dict[str, Any]) -> Hit:
+    passage = dict(values)
+    score = passage.pop("score")
+    return Hit(Passage.from_json(passage), score)

@@ -1,0 +1,1 @@
+"""What can generate text: one module a runtime, one interface."""

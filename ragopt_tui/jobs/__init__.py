@@ -1,0 +1,1 @@
+"""Jobs: detached processes that live in a folder each."""

@@ -1,0 +1,79 @@
+"""A passage: the piece of a document that is indexed, retrieved and cited."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a document is about, as far as it says so; empty strings where it does not."""
+
+    title: str = ""
+    company: str = ""
+    period: str = ""
+    form: str = ""
+
+    @property
+    def header(self) -> str:
+        """One line that is put before a passage for search: title, company, period, form."""
+        parts: list[str] = []
+        for part in (self.title, self.company, self.period, self.form):
+            if part and not any(part.lower() in seen.lower() for seen in parts):
+                parts.append(part)
+        return " · ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """`text` is exactly `document.text[char_start:char_end]`; `lead` is what must be read before it.
+
+    `file` is relative to the documents folder, with forward slashes. `page` is 1-based or None.
+    `headings` is the heading path, outermost first. `lead` repeats a table's caption (title,
+    period, unit) and header row where the passage does not hold them; it is empty otherwise.
+    """
+
+    id: str
+    file: str
+    page: int | None
+    line_start: int
+    line_end: int
+    char_start: int
+    char_end: int
+    kind: Literal["prose", "table"]
+    headings: tuple[str, ...]
+    lead: str
+    text: str
+    profile: Profile
+
+    @property
+    def indexed_text(self) -> str:
+        """What is embedded and full-text indexed: header, heading path, lead, text."""
+        path = " › ".join(self.headings)
+        return "\n".join(part for part in (self.profile.header, path, self.lead, self.text) if part)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the passage as JSON-ready values; `from_json` reverses it."""
+        return asdict(self) | {"headings": list(self.headings)}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Passage:
+        """Rebuild a passage from `to_json`'s values."""
+        return cls(
+            **(
+                values
+                | {
+                    "headings": tuple(values["headings"]),
+                    "profile": Profile(**values["profile"]),
+                }
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A retrieved passage and its score; scores are comparable within one search only."""
+
+    passage: Passage
+    score: float

@@ -1,0 +1,1 @@
+"""Model variants: what they are, where they live, how a name finds one."""

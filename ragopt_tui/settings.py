@@ -1,0 +1,124 @@
+"""User settings (TOML) and the folders this program writes to."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import platformdirs
+
+from ragopt_tui.errors import RagoptError
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where things are kept; `RAGOPT_HOME` puts all of them under one folder."""
+
+    config: Path
+    data: Path
+    logs: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """The TOML file that `load_settings` reads."""
+        return self.config / "settings.toml"
+
+    @property
+    def indexes(self) -> Path:
+        """One folder for each indexed folder of documents."""
+        return self.data / "indexes"
+
+    @property
+    def jobs(self) -> Path:
+        """One folder for each job."""
+        return self.data / "jobs"
+
+    @property
+    def models(self) -> Path:
+        """One folder for each model variant made or fetched here."""
+        return self.data / "models"
+
+
+def folders() -> Folders:
+    """Give the folders of this user; nothing is created."""
+    home = os.environ.get("RAGOPT_HOME")
+    if home:
+        root = Path(home).expanduser().resolve()
+        return Folders(config=root / "config", data=root / "data", logs=root / "logs")
+    dirs = platformdirs.PlatformDirs("ragopt-tui", appauthor=False)
+    return Folders(
+        config=Path(dirs.user_config_dir),
+        data=Path(dirs.user_data_dir),
+        logs=Path(dirs.user_log_dir),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a user may set in settings.toml; each field's name is its key."""
+
+    model: str = "quotes"
+    """Who answers: `quotes`, a built-in variant, a Hugging Face folder or a GGUF file."""
+
+    embedder: str = "builtin"
+    """Embeds passages: `builtin` (MiniLM), a Hugging Face id or a local folder."""
+
+    passages: int = 6
+    """How many passages stand as evidence behind an answer."""
+
+    refusal_threshold: float = 0.5
+    """Quotes below this score are refused, from 0 (never refuse) to 1."""
+
+    max_answer_tokens: int = 256
+    """The longest generated answer, in tokens."""
+
+    context_tokens: int = 8192
+    """The largest context a generating model is loaded with, in tokens; its own limit if smaller."""
+
+    theme: str = "textual-dark"
+    """A Textual theme's name; `textual-light` for light terminals."""
+
+    keys: dict[str, str] = field(default_factory=dict)
+    """Remapped keys: an action's name and the key that triggers it, e.g. `show_help = "f1"`."""
+
+
+def load_settings(file: Path | None = None) -> Settings:
+    """Read the settings file; a missing file gives the defaults.
+
+    Raises RagoptError for invalid TOML, an unknown key or a value of the wrong type.
+    """
+    path = file or folders().settings_file
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Settings()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise RagoptError(
+            f"The settings file {path} cannot be read: {error}.",
+            "Correct it, or move it away to use the defaults.",
+        ) from error
+    return _settings_from(table, path)
+
+
+def _settings_from(table: dict[str, object], path: Path) -> Settings:
+    defaults = {f.name: getattr(Settings(), f.name) for f in dataclasses.fields(Settings)}
+    values: dict[str, object] = {}
+    for key, value in table.items():
+        if key not in defaults:
+            near = difflib.get_close_matches(key, defaults, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(defaults)}."
+            raise RagoptError(f"{path} has an unknown setting {key!r}.", hint)
+        expected = type(defaults[key])
+        if expected is float and type(value) is int:
+            value = float(value)
+        if type(value) is not expected:
+            raise RagoptError(
+                f"{path}: {key} must be of type {expected.__name__}, not {type(value).__name__}.",
+                f"The default is {defaults[key]!r}.",
+            )
+        values[key] = value
+    return dataclasses.replace(Settings(), **values)  # type: ignore[arg-type]

@@ -1,0 +1,34 @@
+"""Fixtures every test may use: a home of its own, no hub, the built-in embedder loaded once."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["LANCEDB_LOG"] = "error"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from ragopt_tui.knowledge.embedder import Embedder
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A RAGOPT_HOME for this test alone."""
+    folder = tmp_path / "ragopt-home"
+    monkeypatch.setenv("RAGOPT_HOME", str(folder))
+    yield folder
+
+
+@pytest.fixture(scope="session")
+def embedder() -> Embedder:
+    """The built-in embedder."""
+    from ragopt_tui.knowledge.embedder import load_embedder
+
+    return load_embedder("builtin")
