@@ -23,3 +23,11 @@ def one_line(text: str, limit: int = 200) -> str:
     """Give `text` as a single line without controls, cut to `limit` characters with an ellipsis."""
     line = " ".join(without_controls(text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+_MARKDOWN = re.compile(r"[\\`*\[\]<]|(?<!\w)_|_(?!\w)|^(?=[#>+-]|\d+[.)]\s)", re.MULTILINE)
+
+
+def markdown_escaped(text: str) -> str:
+    """Give `text` so that Markdown shows it as it stands."""
+    return _MARKDOWN.sub(lambda match: f"\\{match.group()}", text)

@@ -1,0 +1,55 @@
+"""Whether a generated answer follows from the passages it cites."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ragopt_tui.chat.citations import parse_citations
+from ragopt_tui.knowledge.passage import Hit
+from ragopt_tui.knowledge.sentences import sentence_spans
+from ragopt_tui.knowledge.words import content_stems, stems_of
+
+_FIGURE = re.compile(r"\d[\d,.\u00a0]*\d|\d")
+_CITATION = re.compile(r"\[[\d\s,;–-]+\]")
+_ENOUGH = 0.6
+"""The least share of a sentence's words that its cited passages must hold."""
+
+
+def unsupported_reason(text: str, evidence: Sequence[Hit]) -> str:
+    """Give one sentence that says why `text` does not follow from what it cites, or "".
+
+    Checked: there are citations, none points nowhere, every figure stands in a cited passage,
+    and each cited sentence shares most of its words with what it cites.
+    """
+    cited = parse_citations(text, len(evidence))
+    if cited.dangling:
+        unknown = ", ".join(f"[{n}]" for n in cited.dangling)
+        return f"It cites {unknown}, but there are {len(evidence)} passages."
+    if not cited.numbers:
+        return "It cites no passage."
+    for start, end in sentence_spans(text):
+        sentence = text[start:end]
+        numbers = parse_citations(sentence, len(evidence)).numbers or cited.numbers
+        reason = _unsupported(sentence, [evidence[n - 1] for n in numbers])
+        if reason:
+            return reason
+    return ""
+
+
+def _unsupported(sentence: str, cited: Sequence[Hit]) -> str:
+    said = _CITATION.sub(" ", sentence)
+    held = "\n".join(hit.passage.indexed_text for hit in cited)
+    figures = {_plain(figure) for figure in _FIGURE.findall(held)}
+    for figure in _FIGURE.findall(said):
+        if _plain(figure) not in figures:
+            return f"The figure {figure} stands in no passage that it cites."
+    words = [word for word in content_stems(said) if not word[0].isdigit()]
+    known = set(stems_of(held))
+    if words and sum(word in known for word in words) < _ENOUGH * len(words):
+        return "Most of its words stand in no passage that it cites."
+    return ""
+
+
+def _plain(figure: str) -> str:
+    return figure.replace(",", "").replace("\u00a0", "").rstrip(".")

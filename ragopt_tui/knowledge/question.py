@@ -1,0 +1,94 @@
+"""What a question asks for: its words, years, figures, and the companies it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ragopt_tui.knowledge.finance_terms import SAME_MEANING
+from ragopt_tui.knowledge.words import concepts_in, content_stems, stem, stems_of, words_of
+
+_YEAR = re.compile(r"\b(?:FY|CY|fiscal(?: year)?|[QH]\d)?\s?['’]?((?:19|20)\d\d)\b", re.IGNORECASE)
+_SHORT_YEAR = re.compile(r"(?:\b(?:FY|CY)\s?['’]?|\b[QH][1-4]\s?FY\s?|['’])(\d\d)\b", re.IGNORECASE)
+_LEGAL = frozenset(
+    [
+        "inc",
+        "corp",
+        "corporation",
+        "plc",
+        "ltd",
+        "limited",
+        "group",
+        "holdings",
+        "co",
+        "llc",
+        "ag",
+        "se",
+        "nv",
+        "sa",
+        "fund",
+        "the",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with what can be read off it.
+
+    `stems` are the content words, without those of a named company and without years;
+    `all_stems` all words in order and `pairs` the adjacent pairs of content words. `years`
+    are four-digit; `companies` are names as profiles write them; `concepts` number the lines of
+    SAME_MEANING that it names.
+    """
+
+    text: str
+    stems: tuple[str, ...]
+    all_stems: tuple[str, ...]
+    pairs: frozenset[tuple[str, str]]
+    years: frozenset[str]
+    companies: frozenset[str]
+    concepts: frozenset[int]
+
+    @property
+    def search_text(self) -> str:
+        """The question with the other names of what it asks for, for full-text search."""
+        other = (name for number in sorted(self.concepts) for name in SAME_MEANING[number])
+        return " ".join([self.text, *other])
+
+
+def years_in(text: str) -> frozenset[str]:
+    """Give the years a text names, four-digit: 2023, FY23, fiscal 2023, Q3 FY24, '23."""
+    long = {match.group(1) for match in _YEAR.finditer(text)}
+    short = {f"20{match.group(1)}" for match in _SHORT_YEAR.finditer(text)}
+    return frozenset(long | short)
+
+
+def company_words(company: str) -> tuple[str, ...]:
+    """Give the words that tell a company from others: its name without the legal form."""
+    return tuple(word for word in words_of(company) if word not in _LEGAL)
+
+
+def understand(text: str, companies: Iterable[str] = ()) -> Question:
+    """Read a question; `companies` are the names that the index knows."""
+    asked = set(words_of(text))
+    named = frozenset(c for c in companies if (w := company_words(c)) and w[0] in asked)
+    of_names = {stem(word) for company in named for word in words_of(company)}
+    years = years_in(text)
+    stems = [
+        word
+        for word in content_stems(text)
+        if word not in of_names and word not in years and not years_in(word)
+    ]
+    in_order = stems_of(text)
+    return Question(
+        text=text,
+        stems=tuple(stems),
+        all_stems=tuple(in_order),
+        pairs=frozenset((a, b) for a, b in pairwise(in_order) if a in stems and b in stems),
+        years=years,
+        companies=named,
+        concepts=frozenset(concepts_in(in_order)),
+    )

@@ -1,0 +1,203 @@
+"""Words as they are compared: lower case, stemmed, synonyms of the field as one."""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+
+import snowballstemmer
+
+from ragopt_tui.knowledge.finance_terms import SAME_MEANING
+
+_STEMMER = snowballstemmer.stemmer("english")
+_WORD = re.compile(r"\d[\d,.]*\d%?|\d%?|[^\W\d_](?:[\w'’]|[-&](?=\w))*")
+_STOP = frozenset(
+    [
+        "a",
+        "about",
+        "above",
+        "after",
+        "all",
+        "also",
+        "am",
+        "an",
+        "and",
+        "any",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "before",
+        "being",
+        "between",
+        "both",
+        "but",
+        "by",
+        "can",
+        "could",
+        "did",
+        "do",
+        "does",
+        "doing",
+        "during",
+        "each",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "having",
+        "he",
+        "her",
+        "here",
+        "his",
+        "how",
+        "i",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "just",
+        "many",
+        "me",
+        "more",
+        "most",
+        "much",
+        "my",
+        "no",
+        "not",
+        "of",
+        "on",
+        "one",
+        "only",
+        "or",
+        "other",
+        "our",
+        "out",
+        "over",
+        "own",
+        "same",
+        "she",
+        "should",
+        "so",
+        "some",
+        "such",
+        "than",
+        "that",
+        "the",
+        "their",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "through",
+        "to",
+        "too",
+        "under",
+        "until",
+        "up",
+        "very",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "while",
+        "who",
+        "whom",
+        "whose",
+        "why",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+        "s",
+        "t",
+        "tell",
+        "give",
+        "show",
+        "please",
+        "per",
+        "amount",
+        "much",
+        "total",
+        "value",
+        "figure",
+        "report",
+        "reported",
+        "reports",
+        "company",
+        "year",
+        "fiscal",
+        "fy",
+    ]
+)
+
+
+@lru_cache(maxsize=65536)
+def stem(word: str) -> str:
+    """Give the stem of one lower-case word; figures lose their digit separators."""
+    if word[0].isdigit():
+        return word.replace(",", "").rstrip(".")
+    return str(_STEMMER.stemWord(word))
+
+
+def words_of(text: str) -> list[str]:
+    """Give the words and figures of a text in order, lower case, hyphenated words in parts."""
+    found: list[str] = []
+    for raw in _WORD.findall(text.lower()):
+        word = raw.replace("’", "'").removesuffix("'s").rstrip("'")
+        if "-" in word:
+            found.extend(part for part in word.split("-") if part)
+        else:
+            found.append(word)
+    return found
+
+
+def stems_of(text: str) -> list[str]:
+    """Give the stems of a text's words, stop words included."""
+    return [stem(word) for word in words_of(text)]
+
+
+def content_stems(text: str) -> list[str]:
+    """Give the distinct stems that carry a text's meaning, in order of appearance."""
+    kept = (stem(word) for word in words_of(text) if word not in _STOP)
+    return list(dict.fromkeys(kept))
+
+
+def _concepts() -> dict[tuple[str, ...], int]:
+    return {
+        tuple(stems_of(name)): concept
+        for concept, names in enumerate(SAME_MEANING)
+        for name in names
+    }
+
+
+_CONCEPT_OF = _concepts()
+_LONGEST = max(map(len, _CONCEPT_OF))
+
+
+def concepts_in(stems: list[str]) -> set[int]:
+    """Give the numbers of the concepts (lines of SAME_MEANING) that a run of stems names."""
+    found: set[int] = set()
+    for size in range(1, _LONGEST + 1):
+        for at in range(len(stems) - size + 1):
+            concept = _CONCEPT_OF.get(tuple(stems[at : at + size]))
+            if concept is not None:
+                found.add(concept)
+    return found
+
+
+@cache
+def stems_of_concept(concept: int) -> frozenset[str]:
+    """Give the stems of all names of a concept, a line number of SAME_MEANING."""
+    return frozenset(word for name in SAME_MEANING[concept] for word in stems_of(name))
