@@ -1,0 +1,249 @@
+"""One folder of documents and the ways to answer from it, in the process that calls it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from ragopt_tui.chat.answer import Answer, Citation
+from ragopt_tui.chat.backends import Backend, load_backend
+from ragopt_tui.chat.generate import Cancelled, OnEvent, generate_answer
+from ragopt_tui.chat.quotes import answer_with_quotes
+from ragopt_tui.errors import RagoptError
+from ragopt_tui.knowledge.document import Document
+from ragopt_tui.knowledge.embedder import load_embedder
+from ragopt_tui.knowledge.location import IndexLocation, Manifest
+from ragopt_tui.knowledge.passage import Hit
+from ragopt_tui.knowledge.readers import read_document
+from ragopt_tui.models.variant import Variant, resolve_variant
+from ragopt_tui.settings import Settings
+
+if TYPE_CHECKING:
+    from ragopt_tui.knowledge.embedder import Embedder
+    from ragopt_tui.knowledge.index import Index
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """What the index of the open folder serves; `version` is empty while there is none."""
+
+    version: str
+    passages: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedDocument:
+    """A document as it is now; `changed` says that it is not what was indexed."""
+
+    document: Document
+    changed: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Give what the protocol's `document` is done with."""
+        return {
+            "file": self.document.file,
+            "title": self.document.title,
+            "text": self.document.text,
+            "line_numbers": list(self.document.line_numbers),
+            "pages": list(self.document.pages),
+            "changed": self.changed,
+        }
+
+
+class Assistant:
+    """Retrieves from the index of one folder and answers; models stay loaded between questions.
+
+    Not for several threads, except `load_embedder`.
+    """
+
+    def __init__(self, docs: Path, settings: Settings, embedder: str = "") -> None:
+        """Open the index of `docs`; raises RagoptError if it is there and cannot be used."""
+        self._settings = settings
+        self._embedders: dict[str, Embedder] = {}
+        self._loading = threading.Lock()
+        self._backend: tuple[Variant, Backend] | None = None
+        self._index: tuple[Manifest, Index] | None = None
+        self.open(docs, embedder or settings.embedder)
+
+    def open(self, docs: Path, embedder: str) -> None:
+        """Use the index of another folder; `embedder` is the one for a folder without index."""
+        if not docs.is_dir():
+            raise RagoptError(f"{docs} is not a folder.", "Give a folder of documents.")
+        self._docs = docs.resolve()
+        self._embedder_name = embedder
+        self._location = IndexLocation.of(docs)
+        self._index = None
+        self._current_index()
+
+    def index_state(self) -> IndexState:
+        """Give the version and the number of passages that a question would be answered from."""
+        index = self._current_index()
+        return IndexState(index.version, index.count()) if index else IndexState("", 0)
+
+    def load_embedder(self) -> Embedder:
+        """Load the embedder that the index was made with, once."""
+        manifest = self._location.manifest()
+        name = manifest.embedder if manifest else self._embedder_name
+        with self._loading:
+            if name not in self._embedders:
+                self._embedders = {name: load_embedder(name)}
+            embedder = self._embedders[name]
+        if manifest and manifest.identity != embedder.identity:
+            raise RagoptError(
+                f"The index of {self._docs} was made with another version of the embedder {name}.",
+                "Index the folder again.",
+            )
+        return embedder
+
+    def load(self, variant_name: str) -> Backend | None:
+        """Make a variant ready to generate, in place of the one before; None for quotes."""
+        variant = resolve_variant(variant_name)
+        if variant.kind == "quotes":
+            return None
+        if self._backend and self._backend[0] == variant:
+            return self._backend[1]
+        if self._backend:
+            self._backend[1].close()
+            self._backend = None
+        backend = load_backend(variant, self._settings)
+        self._backend = variant, backend
+        return backend
+
+    def search(self, question: str, limit: int) -> list[Hit]:
+        """Give the `limit` best passages; raises RagoptError if nothing is indexed yet."""
+        index = self._current_index()
+        if index is None or index.count() == 0:
+            raise RagoptError(
+                f"No documents of {self._docs} are indexed yet.",
+                "Wait for indexing to finish, or start it.",
+            )
+        vector = self.load_embedder().embed([question])[0]
+        return index.search(vector, question, limit)
+
+    def ask(
+        self,
+        question: str,
+        variant_name: str,
+        passages: int,
+        on_event: OnEvent,
+        cancelled: Callable[[], bool],
+    ) -> Answer:
+        """Answer from the best `passages`, with `status`, `evidence` and `text` events meanwhile.
+
+        Raises Cancelled when `cancelled()` turned true, and RagoptError.
+        """
+        started = time.monotonic()
+        variant = resolve_variant(variant_name)
+        on_event("status", {"message": "searching", "fraction": None})
+        hits = self.search(question, passages)
+        version = self.index_state().version
+        if cancelled():
+            raise Cancelled
+        found = [hit.passage.to_json() | {"score": hit.score} for hit in hits]
+        on_event("evidence", {"hits": found})
+        if variant.kind == "quotes":
+            on_event("status", {"message": f"reading {len(hits)} passages", "fraction": None})
+            answer = self._quotes(question, hits, version)
+            on_event("text", {"text": answer.text})
+        else:
+            answer = self._generated(question, variant, hits, version, on_event, cancelled)
+        if cancelled():
+            raise Cancelled
+        return self._with_exact_lines(answer).after(time.monotonic() - started)
+
+    def document(self, file: str) -> OpenedDocument:
+        """Read a file of the open folder; raises RagoptError if it is not there or unreadable."""
+        record = self._catalogue_hash(file)
+        path = self._path_of(file, known=record is not None)
+        document = read_document(path, file)
+        return OpenedDocument(document, record is not None and record != content_hash(path))
+
+    def close(self) -> None:
+        """Free the loaded model."""
+        if self._backend:
+            self._backend[1].close()
+            self._backend = None
+
+    def _generated(
+        self,
+        question: str,
+        variant: Variant,
+        hits: list[Hit],
+        version: str,
+        on_event: OnEvent,
+        cancelled: Callable[[], bool],
+    ) -> Answer:
+        if not self._backend or self._backend[0] != variant:
+            on_event("status", {"message": f"loading {variant.name}", "fraction": None})
+        backend = self.load(variant.id)
+        assert backend is not None
+        answer = generate_answer(
+            question,
+            hits,
+            backend,
+            variant,
+            max_tokens=self._settings.max_answer_tokens,
+            index_version=version,
+            on_event=on_event,
+            cancelled=cancelled,
+        )
+        if answer.refused or answer.unsupported:
+            answer = replace(answer, quotes=self._quotes(question, hits, version))
+        return answer
+
+    def _quotes(self, question: str, hits: list[Hit], version: str) -> Answer:
+        return answer_with_quotes(
+            question,
+            hits,
+            self.load_embedder(),
+            threshold=self._settings.refusal_threshold,
+            index_version=version,
+        )
+
+    def _current_index(self) -> Index | None:
+        """Open the index, or open it again once another one took its place; None without one."""
+        manifest = self._location.manifest()
+        if manifest is None:
+            self._index = None
+            return None
+        if self._index is None or self._index[0] != manifest:
+            from ragopt_tui.knowledge.index import Index
+
+            self._index = manifest, Index.open(self._location)
+        return self._index[1]
+
+    def _with_exact_lines(self, answer: Answer) -> Answer:
+        """Correct the cited lines where a passage's lines are not consecutive lines of its file."""
+        citations = tuple(self._exact(c, answer.evidence[c.n - 1]) for c in answer.citations)
+        return replace(answer, citations=citations)
+
+    def _exact(self, citation: Citation, hit: Hit) -> Citation:
+        passage = hit.passage
+        if passage.line_end - passage.line_start == passage.text.count("\n"):
+            return citation
+        try:
+            document = self.document(citation.file).document
+        except RagoptError:
+            return citation
+        start, end = citation.char_start, citation.char_end
+        if document.text[start:end] != citation.quote:
+            return citation
+        span = document.span(start, end)
+        return replace(citation, page=span.page, line_start=span.line_start, line_end=span.line_end)
+
+    def _path_of(self, file: str, known: bool) -> Path:
+        """Give the path of a file of the open folder; only indexed links may lead out of it."""
+        parts = PurePosixPath(file)
+        path = self._docs / parts
+        inside = not parts.is_absolute() and ".." not in parts.parts
+        if not inside or not (known or path.resolve().is_relative_to(self._docs)):
+            raise RagoptError(f"{file} is not in the folder {self._docs}.")
+        if not path.is_file():
+            raise RagoptError(
+                f"{file} is no longer in the folder {self._docs}.", "Index the folder again."
+            )
+        return path

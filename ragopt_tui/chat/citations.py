@@ -1,0 +1,198 @@
+"""Citations `[n]` in an answer's text, and the lines of evidence they stand for."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ragopt_tui.chat.answer import Citation
+from ragopt_tui.knowledge.passage import Hit, Passage
+
+# At most three digits, so that a bracketed year is no citation.
+_ITEM = r"\d{1,3}(?:\s?[-–]\s?\d{1,3})?"
+_CITATION = re.compile(rf"(?<![\\!])\[(?:{_ITEM})(?:\s?[,;]\s?(?:{_ITEM}))*\](?!\()", re.ASCII)
+_RANGE = re.compile(r"(\d+)\s?[-–]\s?(\d+)", re.ASCII)
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*$", re.MULTILINE)
+_BACKTICKS = re.compile(r"`+")
+_SENTENCE_END = re.compile(r"(?:[.!?]['\")\]]*(?=\s)|\n)\s*")
+_WORD = re.compile(r"\d[\d.,]*\d|\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class CitationSpan:
+    """`text[start:end]` is one bracket; `numbers` are those in it, ranges spelt out."""
+
+    start: int
+    end: int
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedCitations:
+    """The citations of a text: each number once, in order of appearance.
+
+    `numbers` point at evidence, `dangling` at nothing; `spans` are all brackets in order.
+    """
+
+    numbers: tuple[int, ...]
+    dangling: tuple[int, ...]
+    spans: tuple[CitationSpan, ...]
+
+
+def parse_citations(text: str, evidence_count: int) -> ParsedCitations:
+    """Find `[1]`, `[1, 2]`, `[1][2]` and `[1-3]`, outside of Markdown links and code."""
+    spans = tuple(_spans(text))
+    seen = dict.fromkeys(number for span in spans for number in span.numbers)
+    return ParsedCitations(
+        numbers=tuple(n for n in seen if 1 <= n <= evidence_count),
+        dangling=tuple(n for n in seen if not 1 <= n <= evidence_count),
+        spans=spans,
+    )
+
+
+def cite(n: int, passage: Passage, start: int, end: int) -> Citation:
+    """Cite `passage.text[start:end]` as evidence `n`; lines are counted from the passage's first."""
+    first = passage.line_start + passage.text.count("\n", 0, start)
+    last = first + passage.text.count("\n", start, max(start, end - 1))
+    return Citation(
+        n=n,
+        file=passage.file,
+        page=passage.page,
+        line_start=min(first, passage.line_end),
+        line_end=min(last, passage.line_end),
+        char_start=passage.char_start + start,
+        char_end=passage.char_start + end,
+        quote=passage.text[start:end],
+    )
+
+
+def cite_answer(text: str, evidence: Sequence[Hit]) -> tuple[Citation, ...]:
+    """Give one citation for each evidence passage that `text` cites.
+
+    Its quote is the sentence or row of the passage that shares most words and figures with the
+    sentences of `text` that cite it.
+    """
+    parsed = parse_citations(text, len(evidence))
+    claims = _claims(text, parsed.spans)
+    citations = []
+    for n in parsed.numbers:
+        passage = evidence[n - 1].passage
+        start, end = _best_unit(passage.text, claims[n])
+        citations.append(cite(n, passage, start, end))
+    return tuple(citations)
+
+
+def sentence_spans(text: str) -> list[tuple[int, int]]:
+    """Give the offsets of the sentences and lines of `text`, without the space around them."""
+    spans = []
+    start = 0
+    for end in [*(m.end() for m in _SENTENCE_END.finditer(text)), len(text)]:
+        piece = text[start:end]
+        if piece.strip():
+            left = start + len(piece) - len(piece.lstrip())
+            spans.append((left, left + len(piece.strip())))
+        start = end
+    return spans
+
+
+def _spans(text: str) -> Iterator[CitationSpan]:
+    code = _code_spans(text)
+    starts = [start for start, _ in code]
+    for match in _CITATION.finditer(text):
+        before = bisect_right(starts, match.start()) - 1
+        if before >= 0 and match.start() < code[before][1]:
+            continue
+        if text[match.start() - 1 : match.start()] == "[" and text.startswith("](", match.end()):
+            continue
+        numbers = tuple(_numbers(match.group()[1:-1]))
+        if numbers:
+            yield CitationSpan(match.start(), match.end(), numbers)
+
+
+def _numbers(inside: str) -> Iterator[int]:
+    for item in re.split(r"[,;]", inside):
+        bounds = _RANGE.search(item)
+        if bounds:
+            low, high = sorted((int(bounds[1]), int(bounds[2])))
+            yield from range(low, high + 1)
+        else:
+            yield int(item)
+
+
+def _code_spans(text: str) -> list[tuple[int, int]]:
+    """Give the offsets of fenced blocks and inline code; an open fence runs to the end."""
+    spans: list[tuple[int, int]] = []
+    at = 0
+    for start, end in [*_fenced(text), (len(text), len(text))]:
+        spans += _inline_code(text, at, start)
+        if end > start:
+            spans.append((start, end))
+        at = end
+    return spans
+
+
+def _fenced(text: str) -> Iterator[tuple[int, int]]:
+    opened: re.Match[str] | None = None
+    for fence in _FENCE.finditer(text):
+        if opened is None:
+            if fence[1][0] == "~" or "`" not in fence.group().strip().lstrip("`"):
+                opened = fence
+        elif fence[1].startswith(opened[1]) and fence.group().strip() == fence[1]:
+            yield opened.start(), fence.end()
+            opened = None
+    if opened is not None:
+        yield opened.start(), len(text)
+
+
+def _inline_code(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Pair backtick runs of equal length that stand in one paragraph."""
+    runs = list(_BACKTICKS.finditer(text, start, end))
+    i = 0
+    while i < len(runs):
+        close = next((j for j in range(i + 1, len(runs)) if _closes(text, runs[i], runs[j])), None)
+        if close is None:
+            i += 1
+        else:
+            yield runs[i].start(), runs[close].end()
+            i = close + 1
+
+
+def _closes(text: str, opening: re.Match[str], closing: re.Match[str]) -> bool:
+    same_length = len(opening.group()) == len(closing.group())
+    return same_length and "\n\n" not in text[opening.end() : closing.start()]
+
+
+def _claims(text: str, spans: Sequence[CitationSpan]) -> dict[int, set[str]]:
+    """Give for each number the words of the sentences it is cited in.
+
+    A bracket that stands behind a sentence's full stop belongs to that sentence.
+    """
+    sentences = sentence_spans(text)
+    starts = [start for start, _ in sentences]
+    claims: dict[int, set[str]] = {}
+    for span in spans:
+        at = max(0, bisect_right(starts, span.start) - 1)
+        words = _words(text[slice(*sentences[at])])
+        if at and not text[sentences[at][0] : span.start].strip("[]0123456789,;-– "):
+            words |= _words(text[slice(*sentences[at - 1])])
+        for number in span.numbers:
+            claims.setdefault(number, set()).update(words)
+    return claims
+
+
+def _words(text: str) -> set[str]:
+    return {word.lower() for word in _WORD.findall(_CITATION.sub(" ", text))}
+
+
+def _best_unit(text: str, claim: set[str]) -> tuple[int, int]:
+    """Give the sentence or row of `text` nearest to the claim; figures count three times."""
+    best, best_score = (0, len(text)), 0.0
+    for start, end in sentence_spans(text):
+        words = _words(text[start:end])
+        shared = sum(3 if word[0].isdigit() else 1 for word in words & claim)
+        score = shared / (1 + len(words - claim) * 0.25)
+        if score > best_score:
+            best, best_score = (start, end), score
+    return best

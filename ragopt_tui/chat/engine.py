@@ -1,0 +1,247 @@
+"""The engine process: `python -m ragopt_tui.chat.engine`, speaking protocol.py over its pipes.
+
+Everything that can crash in native code or run out of memory runs here. Standard output belongs
+to the protocol alone: what libraries print goes to the log file, as does standard error.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from ragopt_tui.chat.protocol import LAST_EVENTS, Event, EventType, Request
+from ragopt_tui.errors import RagoptError
+from ragopt_tui.settings import folders, load_settings
+
+if TYPE_CHECKING:
+    from ragopt_tui.chat.assistant import Assistant
+
+_log = logging.getLogger("ragopt_tui.engine")
+_LARGEST_LOG = 2_000_000
+
+
+def engine_log_file() -> Path:
+    """Where the engine writes what went wrong, and what native libraries print."""
+    return folders().logs / "engine.log"
+
+
+class Outbox:
+    """Writes events, whole lines at a time; after a request's last event nothing more of it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._ended: set[int] = set()
+
+    def send(self, request: int, type_: EventType, data: dict[str, Any] | None = None) -> None:
+        """Write one event, unless its request has ended."""
+        with self._lock:
+            if request in self._ended:
+                return
+            if type_ in LAST_EVENTS:
+                self._ended.add(request)
+            self._stream.write(Event(request, type_, data or {}).to_line())
+            self._stream.flush()
+
+    def has_ended(self, request: int) -> bool:
+        """Whether the request's last event was written."""
+        return request in self._ended
+
+
+class Engine:
+    """Serves requests one after the other; cancelling one takes effect at once."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._assistant: Assistant | None = None
+        self._methods: dict[str, Callable[[Request], dict[str, Any]]] = {
+            "open": self._open,
+            "load": self._load,
+            "ask": self._ask,
+            "search": self._search,
+            "document": self._document,
+        }
+
+    def serve(self, request: Request) -> None:
+        """Answer one request with its events; never raises for what a request can bring about."""
+        if self._outbox.has_ended(request.id):
+            return
+        method = self._methods.get(request.method)
+        try:
+            if method is None:
+                raise RagoptError(f"The engine has no method {request.method!r}.")
+            self._outbox.send(request.id, "done", method(request))
+        except Exception as error:  # noqa: BLE001 - the boundary of the process
+            self._fail(request, error)
+
+    def cancel(self, request: int) -> None:
+        """End a request with `cancelled`; work on it stops at its next check."""
+        self._outbox.send(request, "cancelled")
+
+    def _open(self, request: Request) -> dict[str, Any]:
+        from ragopt_tui.chat.assistant import Assistant
+
+        docs, embedder = Path(_text(request, "docs")), _text(request, "embedder")
+        if self._assistant is None:
+            self._assistant = Assistant(docs, load_settings(), embedder)
+        else:
+            self._assistant.open(docs, embedder)
+        threading.Thread(target=self._warm_up, args=(self._assistant,), daemon=True).start()
+        state = self._assistant.index_state()
+        return {"index_version": state.version, "passages": state.passages}
+
+    def _warm_up(self, assistant: Assistant) -> None:
+        """Load the embedder while the user still types; a failure shows with the first question."""
+        try:
+            assistant.load_embedder()
+        except Exception:  # noqa: BLE001 - the boundary of the thread
+            _log.exception("the embedder did not load")
+
+    def _load(self, request: Request) -> dict[str, Any]:
+        variant = _text(request, "variant")
+        self._opened().load(variant)
+        return {"variant": variant}
+
+    def _ask(self, request: Request) -> dict[str, Any]:
+        def on_event(type_: str, data: dict[str, Any]) -> None:
+            self._outbox.send(request.id, type_, data)  # type: ignore[arg-type]
+
+        answer = self._opened().ask(
+            _text(request, "question"),
+            _text(request, "variant"),
+            _count(request, "passages"),
+            on_event,
+            lambda: self._outbox.has_ended(request.id),
+        )
+        return answer.to_json()
+
+    def _search(self, request: Request) -> dict[str, Any]:
+        hits = self._opened().search(_text(request, "question"), _count(request, "limit"))
+        return {"hits": [hit.passage.to_json() | {"score": hit.score} for hit in hits]}
+
+    def _document(self, request: Request) -> dict[str, Any]:
+        return self._opened().document(_text(request, "file")).to_json()
+
+    def _opened(self) -> Assistant:
+        if self._assistant is None:
+            raise RagoptError("No folder is open.", "Open a folder of documents first.")
+        return self._assistant
+
+    def _fail(self, request: Request, error: Exception) -> None:
+        from ragopt_tui.chat.generate import Cancelled
+
+        if isinstance(error, Cancelled):
+            self._outbox.send(request.id, "cancelled")
+            return
+        if not isinstance(error, RagoptError):
+            _log.error("request %d (%s) failed", request.id, request.method, exc_info=error)
+        told = told_to_user(error)
+        self._outbox.send(request.id, "failed", {"message": told.message, "hint": told.hint})
+
+
+def told_to_user(error: Exception) -> RagoptError:
+    """Give the sentence a user reads for an exception."""
+    if isinstance(error, RagoptError):
+        return error
+    if _is_out_of_memory(error):
+        return RagoptError(
+            "The model and its context do not fit in memory.",
+            "Choose a smaller model, a smaller context_tokens in the settings, or free memory.",
+        )
+    return RagoptError(
+        f"The engine could not do this ({type(error).__name__}).",
+        f"What happened is in the log {engine_log_file()}.",
+    )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(error, torch.cuda.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        words in str(error).lower() for words in ("out of memory", "can't allocate memory")
+    )
+
+
+def _text(request: Request, name: str) -> str:
+    value = request.params.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise RagoptError(f"The request {request.method} needs {name}.")
+    return value
+
+
+def _count(request: Request, name: str) -> int:
+    value = request.params.get(name)
+    if type(value) is not int or value < 1:
+        raise RagoptError(f"The request {request.method} needs {name} of at least 1.")
+    return value
+
+
+def _read_requests(stream: BinaryIO, engine: Engine, waiting: queue.Queue[Request]) -> None:
+    """Queue requests and act on cancels; when the parent is gone, so is this process."""
+    for line in stream:
+        try:
+            request = Request.from_line(line)
+            if request.method == "cancel":
+                engine.cancel(request.params["request"])
+            else:
+                waiting.put(request)
+        except (ValueError, KeyError, TypeError):
+            _log.exception("a line was no request: %r", line[:200])
+    logging.shutdown()
+    os._exit(0)
+
+
+def _protect_output() -> BinaryIO:
+    """Keep fd 1 for the protocol and send everything that is printed to the log."""
+    file = engine_log_file()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    log = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    protocol = os.dup(1)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    _trim_log()
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s"
+    )
+    return os.fdopen(protocol, "wb")
+
+
+def _trim_log() -> None:
+    if os.fstat(2).st_size > _LARGEST_LOG:
+        os.ftruncate(2, 0)
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    # Ctrl-C in the terminal is for the interface, which decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    requests = os.fdopen(os.dup(0), "rb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    outbox = Outbox(_protect_output())
+    os.environ.setdefault("LANCEDB_LOG", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    faulthandler.enable()
+    engine = Engine(outbox)
+    waiting: queue.Queue[Request] = queue.Queue()
+    reader = threading.Thread(target=_read_requests, args=(requests, engine, waiting), daemon=True)
+    reader.start()
+    outbox.send(0, "ready", {"pid": os.getpid()})
+    while True:
+        engine.serve(waiting.get())
+        _trim_log()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""An answer written by a language model from the evidence, with its citations checked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from ragopt_tui.chat.answer import Answer
+from ragopt_tui.chat.backends import Backend
+from ragopt_tui.chat.citations import cite_answer, parse_citations
+from ragopt_tui.chat.prompt import REFUSAL, build_prompt, is_refusal
+from ragopt_tui.chat.support import unsupported_reason
+from ragopt_tui.errors import RagoptError
+from ragopt_tui.knowledge.passage import Hit
+from ragopt_tui.models.variant import Variant
+from ragopt_tui.plaintext import without_controls
+
+OnEvent = Callable[[str, dict[str, object]], None]
+
+
+class Cancelled(Exception):
+    """The user does not want the answer any more."""
+
+
+def generate_answer(
+    question: str,
+    evidence: Sequence[Hit],
+    backend: Backend,
+    variant: Variant,
+    *,
+    max_tokens: int,
+    index_version: str,
+    on_event: OnEvent,
+    cancelled: Callable[[], bool],
+) -> Answer:
+    """Stream an answer as `text` events and give it whole, parsed and checked.
+
+    The answer's evidence is the passages that the model was shown: those that fit its context.
+    Raises Cancelled, and RagoptError if the prompt does not fit.
+    """
+    started = time.monotonic()
+    max_tokens = min(max_tokens, backend.context_tokens // 2)
+    prompt = build_prompt(
+        question,
+        evidence,
+        builtin=variant.builtin,
+        count_tokens=backend.count_tokens,
+        room=backend.context_tokens - max_tokens,
+    )
+    on_event("status", {"message": _reading(prompt.used, len(evidence)), "fraction": None})
+    text = _streamed(backend, prompt.messages, max_tokens, on_event, cancelled)
+    if not text:
+        raise RagoptError(
+            f"{variant.name} wrote nothing.", "Ask in other words, or choose another model."
+        )
+    answer = checked(question, text, evidence[: prompt.used], variant.id, index_version)
+    return answer.after(time.monotonic() - started)
+
+
+def checked(
+    question: str, text: str, evidence: Sequence[Hit], variant: str, index_version: str
+) -> Answer:
+    """Make an answer of generated text: citations found, refusal recognised, support examined."""
+    refused = is_refusal(text)
+    parsed = parse_citations("" if refused else text, len(evidence))
+    return Answer(
+        question=question,
+        text=REFUSAL if refused else text,
+        refused=refused,
+        citations=() if refused else cite_answer(text, evidence),
+        evidence=tuple(evidence),
+        variant=variant,
+        index_version=index_version,
+        dangling=parsed.dangling,
+        unsupported="" if refused else unsupported_reason(text, evidence),
+    )
+
+
+def _streamed(
+    backend: Backend,
+    messages: list[dict[str, str]],
+    max_tokens: int,
+    on_event: OnEvent,
+    cancelled: Callable[[], bool],
+) -> str:
+    pieces: list[str] = []
+    for piece in backend.stream(messages, max_tokens, cancelled):
+        if cancelled():
+            break
+        if not pieces:
+            on_event("status", {"message": "writing", "fraction": None})
+            piece = piece.lstrip()
+        clean = without_controls(piece.replace("\r", ""))
+        if clean:
+            pieces.append(clean)
+            on_event("text", {"text": clean})
+    if cancelled():
+        raise Cancelled
+    return "".join(pieces).strip()
+
+
+def _reading(used: int, found: int) -> str:
+    if used == found:
+        return f"reading {used} passages"
+    return f"reading {used} of {found} passages: the model's context holds no more"
