@@ -1,0 +1,225 @@
+"""Filling passages: which pieces of a run stand together, within a number of tokens."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ragopt_tui.knowledge.sections import Atom, Run
+
+PROSE_TARGET = 180
+"""Tokens that a passage of several paragraphs is filled to; one paragraph may take all the room."""
+
+_SMALL = 40
+"""A paragraph of fewer tokens joins the passage before it where there is room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A passage to be: a stretch of text and what stands before it."""
+
+    start: int
+    end: int
+    kind: Literal["prose", "table"]
+    headings: tuple[str, ...]
+    lead: str
+
+
+class Sizer:
+    """Token counts of pieces, without special tokens, counted in batches and remembered."""
+
+    def __init__(self, count_tokens: Callable[[Sequence[str]], list[int]], limit: int) -> None:
+        self._count_tokens = count_tokens
+        self._special = count_tokens([""])[0]
+        self._limit = limit
+        self._costs: dict[str, int] = {"": 0}
+
+    def measure(self, texts: Iterable[str]) -> None:
+        """Count those of `texts` not counted before, in one batch."""
+        unknown = [text for text in dict.fromkeys(texts) if text not in self._costs]
+        if unknown:
+            counts = self._count_tokens(unknown)
+            self._costs.update(
+                (text, count - self._special) for text, count in zip(unknown, counts, strict=True)
+            )
+
+    def cost(self, text: str) -> int:
+        """Give the tokens of one text."""
+        self.measure([text])
+        return self._costs[text]
+
+    def room(self, fixed: int) -> int:
+        """Give the tokens left for lead and text behind `fixed` ones, at least a quarter of all."""
+        return max(self._limit - self._special - fixed, self._limit // 4, 1)
+
+
+def cuts_of(text: str, run: Run, sizer: Sizer, room: int) -> list[Cut]:
+    """Cut one run into passages of at most `room` tokens of lead and text."""
+    if run.kind == "table":
+        return _table_cuts(text, run, sizer, room)
+    return _prose_cuts(text, run, sizer, room)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sized:
+    atom: Atom
+    tokens: int
+
+
+def _prose_cuts(text: str, run: Run, sizer: Sizer, room: int) -> list[Cut]:
+    cuts: list[Cut] = []
+    current: list[_Sized] = []
+    for unit in _units(_sized(text, run.atoms, sizer, room)):
+        size, held = _total(unit), _total(current)
+        joins = held + size <= min(PROSE_TARGET, room) or (size < _SMALL and held + size <= room)
+        if current and not joins:
+            cuts.append(_cut(run, current, ""))
+            current = []
+        if size <= room:
+            current.extend(unit)
+        else:
+            cuts.extend(_long_unit(text, run, sizer, unit, room))
+    if current:
+        cuts.append(_cut(run, current, ""))
+    return cuts
+
+
+def _units(atoms: Sequence[_Sized]) -> Iterator[list[_Sized]]:
+    """Give the paragraphs, with those that introduce the next one kept with it."""
+    unit: list[_Sized] = []
+    for sized in atoms:
+        if unit and sized.atom.opens and not unit[-1].atom.clings:
+            yield unit
+            unit = []
+        unit.append(sized)
+    if unit:
+        yield unit
+
+
+def _long_unit(
+    text: str, run: Run, sizer: Sizer, unit: Sequence[_Sized], room: int
+) -> Iterator[Cut]:
+    """Cut a long paragraph; the line that introduces it (a speaker's name) leads each piece."""
+    label = unit[0].atom
+    name = text[label.start : label.end] if label.clings and len(unit) > 1 else ""
+    if sizer.cost(name) > room // 4:
+        name = ""
+    inner = room - sizer.cost(name)
+    atoms = _sized(text, [sized.atom for sized in unit], sizer, inner)
+    for number, piece in enumerate(_pieces(atoms, inner, min(PROSE_TARGET, inner))):
+        yield _cut(run, piece, name if number else "")
+
+
+def _table_cuts(text: str, run: Run, sizer: Sizer, room: int) -> list[Cut]:
+    outside = _fitting(run.outside, sizer, room // 2)
+    whole = _sized(text, run.atoms, sizer, room)
+    if sizer.cost(outside) + _total(whole) <= room:
+        return [_cut(run, whole, outside)]
+    lead = _fitting("\n".join(part for part in (run.caption, run.header) if part), sizer, room // 2)
+    head_tokens = sizer.cost(outside) + sum(
+        sizer.cost(text[atom.start : atom.end]) for atom in run.atoms[: run.head]
+    )
+    head = list(run.atoms[: run.head])
+    cuts: list[Cut] = []
+    if head and (head_tokens > room // 2 or run.head == len(run.atoms)):
+        inner = room - sizer.cost(outside)
+        cuts.extend(
+            _cut(run, piece, outside)
+            for piece in _pieces(_sized(text, head, sizer, inner), inner, inner)
+        )
+        head, head_tokens = [], 0
+    inner = room - max(sizer.cost(lead), head_tokens)
+    rows = _sized(text, run.atoms[run.head :], sizer, inner)
+    for number, piece in enumerate(_pieces(rows, inner, inner)):
+        if number == 0 and head:
+            top = [_Sized(atom, 0) for atom in head]
+            cuts.append(_cut(run, [*top, *piece], outside))
+        else:
+            cuts.append(_cut(run, piece, lead))
+    return cuts
+
+
+def _fitting(lead: str, sizer: Sizer, most: int) -> str:
+    """Give as many first words of `lead` as `most` tokens allow."""
+    while lead and sizer.cost(lead) > most:
+        keep = len(lead) * most // sizer.cost(lead)
+        cut = max(lead.rfind(" ", 0, keep), lead.rfind("\n", 0, keep))
+        lead = lead[: cut if cut > 0 else min(keep, len(lead) - 1)].rstrip()
+    return lead
+
+
+def _pieces(atoms: Sequence[_Sized], room: int, target: int) -> Iterator[list[_Sized]]:
+    """Divide atoms into about equal pieces of at most `room` tokens, none ending in one that clings."""
+    total = _total(atoms)
+    goal = total / max(1, math.ceil(total / max(target, 1)))
+    piece: list[_Sized] = []
+    for sized in atoms:
+        held = _total(piece)
+        if piece and (held + sized.tokens > room or held + sized.tokens / 2 > goal):
+            kept = len(piece)
+            while kept > 1 and piece[kept - 1].atom.clings:
+                kept -= 1
+            carried = piece[kept:] if _total(piece[kept:]) + sized.tokens <= room else []
+            yield piece[: len(piece) - len(carried)]
+            piece = carried
+        piece.append(sized)
+    if piece:
+        yield piece
+
+
+def _sized(text: str, atoms: Sequence[Atom], sizer: Sizer, room: int) -> list[_Sized]:
+    """Give the atoms with their tokens; those too long for the room in pieces."""
+    sizer.measure(text[atom.start : atom.end] for atom in atoms)
+    result: list[_Sized] = []
+    for atom in atoms:
+        tokens = sizer.cost(text[atom.start : atom.end])
+        if tokens <= room or atom.end - atom.start <= 1:
+            result.append(_Sized(atom, tokens))
+        else:
+            parts = _divided(text, atom, math.ceil(1.2 * tokens / room))
+            result.extend(_sized(text, parts, sizer, room))
+    return result
+
+
+def _divided(text: str, atom: Atom, count: int) -> list[Atom]:
+    """Divide an atom into about `count` (2 at least) pieces, between words where there are any."""
+    step = max(1, (atom.end - atom.start) // max(2, count))
+    parts: list[Atom] = []
+    start = atom.start
+    while start < atom.end:
+        end = min(start + step, atom.end)
+        if end < atom.end:
+            end = _word_end(text, start, end)
+        piece = text[start:end]
+        if piece.strip():
+            left = start + len(piece) - len(piece.lstrip())
+            parts.append(
+                dataclasses.replace(
+                    atom,
+                    start=left,
+                    end=start + len(piece.rstrip()),
+                    opens=atom.opens and not parts,
+                    clings=False,
+                )
+            )
+        start = end
+    return parts
+
+
+def _word_end(text: str, start: int, end: int) -> int:
+    """Move a cut back to the last white space before it, if there is one."""
+    for at in range(end, start, -1):
+        if text[at].isspace():
+            return at
+    return end
+
+
+def _total(atoms: Sequence[_Sized]) -> int:
+    return sum(sized.tokens for sized in atoms)
+
+
+def _cut(run: Run, atoms: Sequence[_Sized], lead: str) -> Cut:
+    return Cut(atoms[0].atom.start, atoms[-1].atom.end, run.kind, run.headings, lead)
