@@ -6,6 +6,7 @@ import codecs
 import ctypes
 import logging
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,8 +23,9 @@ from ragopt_tui.models.gguf_header import read_gguf_header
 
 _log = logging.getLogger(__name__)
 _BATCH = 512
-_ERROR_LEVEL = 3
+_ERROR_LEVEL = 4
 _CONTROL_TOKEN = 1 << 3
+_FUNCTION = re.compile(r"^\w+: (?:error loading model: )?")
 _native_errors: deque[str] = deque(maxlen=20)
 
 
@@ -87,6 +89,7 @@ class LlamaCppBackend:
         room = self.context_tokens - len(tokens)
         if room < 1:
             raise prompt_too_long(len(tokens), self.context_tokens)
+        _native_errors.clear()
         abort = llama_cpp.ggml_abort_callback(lambda _data: cancelled())
         llama_cpp.llama_set_abort_callback(self._llama.ctx, abort, None)
         try:
@@ -204,10 +207,7 @@ def _load(file: Path, context_tokens: int) -> Any:  # noqa: ANN401 - llama_cpp h
 
 def _reason(error: Exception) -> str:
     """Give llama.cpp's own first error line, which says more than the exception does."""
-    native = [
-        line for line in _native_errors if "error" in line.lower() or "failed" in line.lower()
-    ]
-    reason = native[0].partition(": ")[2] or native[0] if native else str(error)
+    reason = _FUNCTION.sub("", _native_errors[0]) if _native_errors else str(error)
     return " ".join(reason.split()).rstrip(".")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import transformers
 from jinja2 import TemplateError
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
 from ragopt_tui.chat.backends import Messages, common_prefix, defuse, prompt_too_long
@@ -144,7 +145,7 @@ def _load(folder: Path) -> tuple[Any, Any]:
         tokenizer = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-        model: Any = AutoModelForCausalLM.from_pretrained(
+        model, loaded = AutoModelForCausalLM.from_pretrained(
             folder,
             config=config,
             dtype=_dtype(config),
@@ -152,13 +153,20 @@ def _load(folder: Path) -> tuple[Any, Any]:
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
+            output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+    except (OSError, ValueError, KeyError, TypeError, ImportError, SafetensorError) as error:
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise RagoptError(
             f"transformers cannot load {folder}: {first_line.rstrip('.')}.",
             "Check that the folder is complete and needs no code of its own.",
         ) from error
+    missing = sorted(map(str, loaded["missing_keys"] or loaded["mismatched_keys"]))
+    if missing:
+        raise RagoptError(
+            f"{folder} lacks {len(missing)} of the model's weights, among them {missing[0]}.",
+            "Get the model again.",
+        )
     return tokenizer, model.eval()
 
 
