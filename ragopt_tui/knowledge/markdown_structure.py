@@ -17,6 +17,7 @@ from ragopt_tui.knowledge.structure import (
     with_captions,
     with_gaps_filled,
 )
+from ragopt_tui.knowledge.table_lines import cells_of, is_figure_cell, is_year
 
 _FRONT_MATTER_LINES = 60
 
@@ -80,10 +81,14 @@ def _inline_text(token: Token) -> str:
 
 
 def _header_end(text: str, lines: Sequence[Line], first: int, last: int) -> int:
-    """The start of the first body row; blank header cells make the first row the header."""
+    """The start of the first body row.
+
+    Where the header row holds one cell at most, a title, the row below it names the columns.
+    """
     body = first + 2
-    if body <= last and not text[slice(*lines[first])].strip(" |"):
-        body += 1
+    if body < last and len(cells_of(text[slice(*lines[first])])) <= 1:
+        below = cells_of(text[slice(*lines[body])])
+        body += all(not is_figure_cell(cell) or is_year(cell) for cell in below[1:])
     return lines[body][0] if body <= last else lines[last][1]
 
 

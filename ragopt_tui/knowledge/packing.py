@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ragopt_tui.knowledge.passage import searchable
 from ragopt_tui.knowledge.sections import Atom, Run
 
 PROSE_TARGET = 180
@@ -19,13 +20,14 @@ _SMALL = 40
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A passage to be: a stretch of text and what stands before it."""
+    """A passage to be: a stretch of text, what stands before it, and about how many tokens both are."""
 
     start: int
     end: int
     kind: Literal["prose", "table"]
     headings: tuple[str, ...]
     lead: str
+    tokens: int
 
 
 class Sizer:
@@ -39,7 +41,8 @@ class Sizer:
 
     def measure(self, texts: Iterable[str]) -> None:
         """Count those of `texts` not counted before, in one batch."""
-        unknown = [text for text in dict.fromkeys(texts) if text not in self._costs]
+        found = (searchable(text) for text in texts)
+        unknown = [text for text in dict.fromkeys(found) if text not in self._costs]
         if unknown:
             counts = self._count_tokens(unknown)
             self._costs.update(
@@ -47,13 +50,21 @@ class Sizer:
             )
 
     def cost(self, text: str) -> int:
-        """Give the tokens of one text."""
+        """Give the tokens of one text, as it is indexed."""
         self.measure([text])
-        return self._costs[text]
+        return self._costs[searchable(text)]
 
     def room(self, fixed: int) -> int:
         """Give the tokens left for lead and text behind `fixed` ones, at least a quarter of all."""
         return max(self._limit - self._special - fixed, self._limit // 4, 1)
+
+    def excess(self, texts: Sequence[str]) -> int:
+        """Give by how many tokens the longest of the texts is over the limit; 0 for none.
+
+        Joined pieces may have more tokens than the pieces by some tokenizers.
+        """
+        longest = max(self._count_tokens(texts), default=0) if texts else 0
+        return max(0, longest - self._limit)
 
 
 def cuts_of(text: str, run: Run, sizer: Sizer, room: int) -> list[Cut]:
@@ -76,14 +87,14 @@ def _prose_cuts(text: str, run: Run, sizer: Sizer, room: int) -> list[Cut]:
         size, held = _total(unit), _total(current)
         joins = held + size <= min(PROSE_TARGET, room) or (size < _SMALL and held + size <= room)
         if current and not joins:
-            cuts.append(_cut(run, current, ""))
+            cuts.append(_cut(run, current, "", sizer))
             current = []
         if size <= room:
             current.extend(unit)
         else:
             cuts.extend(_long_unit(text, run, sizer, unit, room))
     if current:
-        cuts.append(_cut(run, current, ""))
+        cuts.append(_cut(run, current, "", sizer))
     return cuts
 
 
@@ -110,14 +121,14 @@ def _long_unit(
     inner = room - sizer.cost(name)
     atoms = _sized(text, [sized.atom for sized in unit], sizer, inner)
     for number, piece in enumerate(_pieces(atoms, inner, min(PROSE_TARGET, inner))):
-        yield _cut(run, piece, name if number else "")
+        yield _cut(run, piece, name if number else "", sizer)
 
 
 def _table_cuts(text: str, run: Run, sizer: Sizer, room: int) -> list[Cut]:
     outside = _fitting(run.outside, sizer, room // 2)
     whole = _sized(text, run.atoms, sizer, room)
     if sizer.cost(outside) + _total(whole) <= room:
-        return [_cut(run, whole, outside)]
+        return [_cut(run, whole, outside, sizer)]
     lead = _fitting("\n".join(part for part in (run.caption, run.header) if part), sizer, room // 2)
     head_tokens = sizer.cost(outside) + sum(
         sizer.cost(text[atom.start : atom.end]) for atom in run.atoms[: run.head]
@@ -127,7 +138,7 @@ def _table_cuts(text: str, run: Run, sizer: Sizer, room: int) -> list[Cut]:
     if head and (head_tokens > room // 2 or run.head == len(run.atoms)):
         inner = room - sizer.cost(outside)
         cuts.extend(
-            _cut(run, piece, outside)
+            _cut(run, piece, outside, sizer)
             for piece in _pieces(_sized(text, head, sizer, inner), inner, inner)
         )
         head, head_tokens = [], 0
@@ -135,10 +146,10 @@ def _table_cuts(text: str, run: Run, sizer: Sizer, room: int) -> list[Cut]:
     rows = _sized(text, run.atoms[run.head :], sizer, inner)
     for number, piece in enumerate(_pieces(rows, inner, inner)):
         if number == 0 and head:
-            top = [_Sized(atom, 0) for atom in head]
-            cuts.append(_cut(run, [*top, *piece], outside))
+            top = [_Sized(atom, sizer.cost(text[atom.start : atom.end])) for atom in head]
+            cuts.append(_cut(run, [*top, *piece], outside, sizer))
         else:
-            cuts.append(_cut(run, piece, lead))
+            cuts.append(_cut(run, piece, lead, sizer))
     return cuts
 
 
@@ -221,5 +232,6 @@ def _total(atoms: Sequence[_Sized]) -> int:
     return sum(sized.tokens for sized in atoms)
 
 
-def _cut(run: Run, atoms: Sequence[_Sized], lead: str) -> Cut:
-    return Cut(atoms[0].atom.start, atoms[-1].atom.end, run.kind, run.headings, lead)
+def _cut(run: Run, atoms: Sequence[_Sized], lead: str, sizer: Sizer) -> Cut:
+    tokens = sizer.cost(lead) + _total(atoms)
+    return Cut(atoms[0].atom.start, atoms[-1].atom.end, run.kind, run.headings, lead, tokens)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+# Rule rows, underlines and fences, and the dots that lead to a page number: each mark is a token.
+_DRAWN_LINE = re.compile(r"[\s\-=_+|:*~`─━═]{3,}")
+_LEADER = re.compile(r"(?:[ \t]?[.…_]){4,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,12 @@ class Profile:
             if part and not any(part.lower() in seen.lower() for seen in parts):
                 parts.append(part)
         return " · ".join(parts)
+
+
+def searchable(text: str) -> str:
+    """Give `text` without what only draws: rule rows, underlines, leader dots."""
+    lines = [line for line in text.split("\n") if not _DRAWN_LINE.fullmatch(line)]
+    return _LEADER.sub(" ", "\n".join(lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +60,10 @@ class Passage:
 
     @property
     def indexed_text(self) -> str:
-        """What is embedded and full-text indexed: header, heading path, lead, text."""
+        """What is embedded and full-text indexed: header, heading path, lead, text without rules."""
         path = " › ".join(self.headings)
-        return "\n".join(part for part in (self.profile.header, path, self.lead, self.text) if part)
+        parts = (self.profile.header, path, self.lead, searchable(self.text))
+        return "\n".join(part for part in parts if part)
 
     def to_json(self) -> dict[str, Any]:
         """Give the passage as JSON-ready values; `from_json` reverses it."""

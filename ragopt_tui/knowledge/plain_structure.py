@@ -44,7 +44,8 @@ def plain_blocks(
     for index, level in known.items():
         if index not in taken:
             blocks.append(_heading_block(lines, spans, index, level))
-    taken.update(index for index in known)
+    for index in known:
+        taken.update(range(index, _heading_end(lines, index) + 1))
     starts = breaks | _caption_starts(lines, tables, taken)
     blocks.extend(_paragraphs(lines, spans, taken, starts))
     return with_captions(text, with_gaps_filled(text, spans, blocks))
@@ -58,11 +59,14 @@ def _table_blocks(spans: Sequence[Line], tables: Sequence[TableLines]) -> list[B
 
 
 def _heading_block(lines: Sequence[str], spans: Sequence[Line], index: int, level: int) -> Block:
-    end = index
-    if index + 1 < len(lines) and _underline(lines[index + 1]):
-        end = index + 1
+    end = spans[_heading_end(lines, index)][1]
     heading = " ".join(lines[index].split())
-    return Block("heading", spans[index][0], spans[end][1], level=level, heading=heading)
+    return Block("heading", spans[index][0], end, level=level, heading=heading)
+
+
+def _heading_end(lines: Sequence[str], index: int) -> int:
+    """The last line of a heading: its underline, if it has one."""
+    return index + 1 if index + 1 < len(lines) and _underline(lines[index + 1]) else index
 
 
 def _underline(line: str) -> str:
@@ -97,17 +101,17 @@ def _heading_level(lines: Sequence[str], index: int) -> int:
     below = lines[index + 1].strip() if index + 1 < len(lines) else ""
     if len(line) > _LONGEST_HEADING or is_rule(line) or trailing_figures(line) >= 2:
         return 0
-    if (not above or is_rule(above)) and len(line) <= len(below) * 3:
-        mark = _underline(below)
-        if mark and len(line.split("  ")) == 1:
-            return 1 if mark == "=" else 2
+    numbered = _NUMBERED.match(line)
+    depth = 2 + numbered.group(1).count(".") if numbered else 0
+    mark = _underline(below)
+    if mark and (not above or is_rule(above)) and "  " not in line:
+        return depth or (1 if mark == "=" else 2)
     if above and not is_rule(above) and not (index and _is_capitals(above)):
         return 0
     if _PART.match(line) and not line.endswith((".", ",", ";")):
         return 2
-    numbered = _NUMBERED.match(line)
-    if numbered and not below and not line.endswith(_ENDS_SENTENCE) and len(line) <= 80:
-        return 2 + numbered.group(1).count(".")
+    if depth and not below and not line.endswith(_ENDS_SENTENCE) and len(line) <= 80:
+        return depth
     return 2 if _is_capitals(line) and "  " not in line else 0
 
 
@@ -145,8 +149,9 @@ def _paragraphs(
         ends = index == len(lines) or index in taken or not lines[index].strip()
         begins = not ends and (index in starts or _BULLET.match(lines[index]) is not None)
         if first is not None and (ends or begins):
-            if not all(is_rule(line) for line in lines[first:index]):
-                blocks.append(Block("paragraph", spans[first][0], spans[index - 1][1]))
+            inside = [at for at in range(first, index) if not is_rule(lines[at])]
+            if inside:
+                blocks.append(Block("paragraph", spans[inside[0]][0], spans[inside[-1]][1]))
             first = None
         if not ends and first is None:
             first = index

@@ -17,11 +17,12 @@ _LONGEST_COMPANY = 70
 _SUFFIX = (
     r"(?:Incorporated|Inc|Corporation|Corp|Company|Co|Limited|Ltd|LLC|LLP|L\.P|LP|plc|PLC|P\.L\.C|Group|"
     r"Holdings?|Bancorp|Bank|Trust|Fund|Partners|AG|SE|GmbH|N\.V|NV|S\.A|SA|S\.p\.A|SpA|AB|ASA|Oyj|A/S|"
-    r"Bhd|Pty|KGaA|REIT)"
+    r"Bhd|Pty|KGaA|REIT|INCORPORATED|INC|CORPORATION|CORP|COMPANY|CO|LIMITED|LTD|GROUP|HOLDINGS?|"
+    r"BANCORP|BANK|TRUST|FUND|PARTNERS)"
 )
 _NAME_WORD = r"(?:[A-Z0-9][\w'’&.\-]*|&|and|of|the|de|van|von)"
 _COMPANY = re.compile(
-    rf"(?<![\w.])((?:[A-Z0-9][\w'’&\-]*\.?,?\s+)(?:{_NAME_WORD},?\s+){{0,4}}?{_SUFFIX}"
+    rf"(?<![\w.])(?!(?:19|20)\d\d\b)((?:[A-Z0-9][\w'’&\-]*\.?,?\s+)(?:{_NAME_WORD},?\s+){{0,4}}?{_SUFFIX}"
     rf"(?:,?\s+{_SUFFIX})*\.?)(?![\w'])"
 )
 _DASH = re.compile(r"\s+[—–|:·-]+\s+|:\s+")
@@ -47,7 +48,7 @@ _FISCAL = re.compile(
     rf"\b(?:FY|fiscal(?:\s+year)?)[\s'-]*({_YEAR}|\d\d)\b(?!\s*[-–]\s*\d)", re.IGNORECASE
 )
 _ENDED = re.compile(
-    rf"\b(fiscal\s+)?(years?|twelve\s+months|(?:three|six|nine)\s+months|quarter(?:ly\s+period)?|period)\s+"
+    rf"\b(fiscal\s+)?((?:half[\s-]+)?years?|twelve\s+months|(?:three|six|nine)\s+months|quarter(?:ly\s+period)?|period)\s+"
     rf"(?:ended|ending)\s+(?:on\s+)?({_MONTH}\s+\d{{1,2}},?\s+({_YEAR})|\d{{1,2}}\s+{_MONTH}\s+({_YEAR}))",
     re.IGNORECASE,
 )
@@ -95,8 +96,8 @@ def detect_profile(document: Document) -> Profile:
     """Give what title, first lines and file name say; a field is empty where none does."""
     stem = PurePosixPath(document.file).stem
     name = re.sub(r"[\s_.]+", " ", stem)
-    first = _first_lines(document.text)
-    sources = (document.title, name, *first)
+    first = _first_lines(document)
+    sources = (document.title, name, *first, " ".join(first))
     form = _form((document.title, name, *first[:12]))
     return Profile(
         title=document.title,
@@ -106,9 +107,15 @@ def detect_profile(document: Document) -> Profile:
     )
 
 
-def _first_lines(text: str) -> list[str]:
-    lines = [without_marks(line) for line in text[:_FIRST_CHARACTERS].split("\n")[:_FIRST_LINES]]
-    return [line for line in lines if line]
+def _first_lines(document: Document) -> list[str]:
+    """The lines that a reader sees first, without the figures of tables but with their captions."""
+    lines: list[str] = []
+    for block in document.blocks:
+        if block.start > _FIRST_CHARACTERS or len(lines) >= _FIRST_LINES:
+            break
+        words = document.text[block.start : min(block.end, _FIRST_CHARACTERS)]
+        lines.extend([block.caption] if block.kind == "table" else words.split("\n"))
+    return [words for line in lines if (words := without_marks(line))]
 
 
 def _form(sources: Sequence[str]) -> str:
@@ -186,7 +193,7 @@ def _named_period(source: str) -> str:
         return f"fiscal {_full(found[1])}"
     if found := _ENDED.search(source):
         year = found[4] or found[5]
-        is_year = "year" in found[2].lower() or "twelve" in found[2].lower()
+        is_year = found[2].lower().startswith(("year", "twelve"))
         return (
             f"fiscal {year}"
             if is_year

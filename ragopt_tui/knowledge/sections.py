@@ -158,15 +158,20 @@ def _table_run(
     rows = [dataclasses.replace(row, clings=_is_group(text[row.start : row.end])) for row in rows]
     header = [text[atom.start : atom.end].strip() for atom in head]
     caption = table.caption
+    is_held = set(_words(caption)) <= set(_words(" ".join(header)))
     return Run(
         "table",
         headings,
         (*above, *head, *rows),
         head=len(above) + len(head),
-        caption=caption,
+        caption="" if is_held else caption,
         header="\n".join(line for line in header if not is_rule(line)),
-        outside="" if captions or caption in without_marks("\n".join(header)) else caption,
+        outside="" if captions or is_held else caption,
     )
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text)
 
 
 def _is_group(row: str) -> bool:

@@ -13,6 +13,10 @@ SPLITTER_VERSION = "1"
 """Changes whenever the passages of an unchanged document would."""
 
 
+_NEARLY_FULL = 0.9
+_TRIES = 5
+
+
 def split(
     document: Document,
     profile: Profile,
@@ -31,11 +35,25 @@ def split(
         [document.text[atom.start : atom.end] for run in runs for atom in run.atoms]
         + [_before(profile, run.headings) for run in runs]
     )
-    cuts: list[Cut] = []
+    passages: list[Passage] = []
     for run in runs:
-        fixed = sizer.cost(_before(profile, run.headings))
-        cuts.extend(cuts_of(document.text, run, sizer, sizer.room(fixed)))
-    passages = [_passage(document, profile, cut, number) for number, cut in enumerate(cuts)]
+        room = sizer.room(sizer.cost(_before(profile, run.headings)))
+        for _ in range(_TRIES):
+            cuts = cuts_of(document.text, run, sizer, room)
+            pieces = [
+                _passage(document, profile, cut, len(passages) + number)
+                for number, cut in enumerate(cuts)
+            ]
+            near = [
+                piece
+                for piece, cut in zip(pieces, cuts, strict=True)
+                if cut.tokens > _NEARLY_FULL * room
+            ]
+            excess = sizer.excess([piece.indexed_text for piece in near])
+            if excess <= 0 or room <= limit // 4:
+                break
+            room = max(room - excess, limit // 4, 1)
+        passages.extend(pieces)
     return passages
 
 

@@ -13,7 +13,7 @@ from ragopt_tui.plaintext import one_line
 Line = tuple[int, int]
 """Start and end offset of a line, without its newline."""
 
-_RULE = re.compile(r"^[\s\-=_+|:*~.─━═]*$")
+_RULE = re.compile(r"^(?:[\s\-=_+|:*~.`─━═]*|\s*(?:```|~~~)\s*\w*\s*)$")
 _MARKS = re.compile(r"(?<!\\)[*_`]+(?=\S)|(?<=\S)[*_`]+|^\s*(?:[#>]+\s+)+", re.MULTILINE)
 _LABELLED = re.compile(r"^(?:table|exhibit|schedule|figure|chart)\s+[\dIVXA-Z]", re.IGNORECASE)
 _UNIT = re.compile(
@@ -21,6 +21,7 @@ _UNIT = re.compile(
     r"(?:thousands|millions|billions|'000|000s)|\bunaudited\b|[$€£]\s?(?:m|mn|bn|'000|000)\b",
     re.IGNORECASE,
 )
+_LISTED = re.compile(r"^(?:[-•*–]|\(?[a-z\d]{1,2}[.)])\s")
 _LONGEST_CAPTION = 240
 _LONGEST_TITLE = 160
 
@@ -37,7 +38,7 @@ def line_spans(text: str) -> list[Line]:
 
 
 def is_rule(line: str) -> bool:
-    """Say whether a line only draws: a table's rule row, an underline, a thematic break, nothing."""
+    """Say whether a line only draws: a rule row, an underline, a break, a fence, nothing."""
     return _RULE.match(line) is not None
 
 
@@ -53,7 +54,7 @@ def is_caption(text: str) -> bool:
     states a unit in brackets, or is numbered ("Table 4. …").
     """
     words = without_marks(text)
-    if not words or len(words) > _LONGEST_CAPTION or words.startswith(("- ", "• ")):
+    if not words or len(words) > _LONGEST_CAPTION or _LISTED.match(words):
         return False
     if words.endswith(":") or _LABELLED.match(words):
         return True

@@ -46,6 +46,11 @@ def is_figure_cell(cell: str) -> bool:
     return _FIGURE.match(cell) is not None
 
 
+def is_year(cell: str) -> bool:
+    """Say whether a figure is a year: it then names a column rather than fills it."""
+    return re.fullmatch(r"(?:19|20)\d\d", cell.strip()) is not None
+
+
 def trailing_figures(line: str) -> int:
     """Count the words at a line's end that are figures, with a currency sign apart taken along."""
     count = 0
@@ -165,10 +170,9 @@ def _first_line(lines: Sequence[str], first: int, floor: int) -> int:
 
 def _is_header_line(line: str) -> bool:
     words = line.split()
-    if len(words) > 16 or line.rstrip().endswith((".", ";", ",")):
+    if len(words) > 16 or line.rstrip().endswith((".", ";")):
         return False
-    if len(cells_of(line)) >= 2:
+    if len(cells_of(line)) >= 2 or len(line) - len(line.lstrip()) >= 12:
         return True
-    indented = len(line) - len(line.lstrip()) >= 12
     names = _HEADER_WORDS.search(line) is not None and len(words) <= 12
-    return indented or (names and not line.lstrip().startswith("("))
+    return names and not line.lstrip().startswith("(") and not line.rstrip().endswith(",")

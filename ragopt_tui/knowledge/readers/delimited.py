@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ragopt_tui.knowledge.document import Block
 from ragopt_tui.knowledge.structure import line_spans
-from ragopt_tui.knowledge.table_lines import is_figure_cell
+from ragopt_tui.knowledge.table_lines import is_figure_cell, is_year
 from ragopt_tui.plaintext import one_line
 
 _DELIMITERS = ",;\t|"
@@ -86,10 +86,5 @@ def _header_row(rows: Sequence[tuple[list[str], int]]) -> int | None:
     for index, (cells, _) in enumerate(rows):
         if len(cells) > 1 and widths[index] >= min(usual, 2):
             figures = [cell for cell in cells[1:] if is_figure_cell(cell.strip())]
-            years = [
-                cell
-                for cell in figures
-                if cell.strip()[:2] in ("19", "20") and len(cell.strip()) == 4
-            ]
-            return index if len(figures) == len(years) else None
+            return index if all(is_year(cell) for cell in figures) else None
     return None

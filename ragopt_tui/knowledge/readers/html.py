@@ -127,6 +127,7 @@ class _Renderer(HTMLParser):
         self.title = ""
         self._buffer = _Buffer()
         self._level = 0
+        self._mark = ""
         self._preformatted = False
         self._in_title = False
         self._skipped: list[str] = []
@@ -153,6 +154,8 @@ class _Renderer(HTMLParser):
             self._break(tag)
         if tag in _HEADINGS:
             self._level = _HEADINGS[tag]
+        elif tag == "li":
+            self._mark = "- "
         elif tag == "pre":
             self._preformatted = True
         elif tag == "table":
@@ -173,6 +176,8 @@ class _Renderer(HTMLParser):
             self._break(tag)
         if tag in _HEADINGS:
             self._level = 0
+        elif tag == "li":
+            self._mark = ""
         elif tag == "pre":
             self._preformatted = False
         elif tag in ("td", "th") and self._tables:
@@ -218,6 +223,8 @@ class _Renderer(HTMLParser):
             self.pieces.append(_Piece("heading", [(words, lines[0][1])], level=self._level))
         else:
             kind: BlockKind = "code" if self._preformatted else "paragraph"
+            lines[0] = (self._mark + lines[0][0], lines[0][1])
+            self._mark = ""
             self.pieces.append(_Piece(kind, lines))
 
     def _open_table(self) -> None:

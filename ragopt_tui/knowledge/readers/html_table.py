@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ragopt_tui.knowledge.structure import without_marks
-from ragopt_tui.knowledge.table_lines import is_figure_cell
+from ragopt_tui.knowledge.table_lines import is_figure_cell, is_year
 
 _MOST_COLUMNS = 200
 _BEFORE_FIGURE = frozenset({"$", "€", "£", "¥", "US$", "(", "$(", "($", "-$"})
@@ -76,7 +76,7 @@ class TableGrid:
         self._rows = []
 
     def rendered(self) -> tuple[list[tuple[str, int]], int]:
-        """Give the rows as `a | b | c` with the file's line of each, and how many are headers."""
+        """Give the rows as `| a | b | c |` with the file's line of each, and how many are headers."""
         if self.is_layout:
             return [], 0
         grid = _laid_out(self._rows)
@@ -89,7 +89,7 @@ class TableGrid:
             cells = [placed[column].text if column in placed else "" for column in kept]
             if any(cells):
                 first = next((cell.line for cell in row.cells if cell.text), row.line)
-                lines.append((" | ".join(cells).strip(), first))
+                lines.append((f"| {' | '.join(cells)} |", first))
                 rows.append((row, cells))
         return lines, _header_rows(rows)
 
@@ -185,4 +185,4 @@ def _header_rows(rows: list[tuple[_Row, list[str]]]) -> int:
 
 def _holds_figures(cells: list[str]) -> bool:
     figures = [cell for cell in cells[1:] if is_figure_cell(without_marks(cell))]
-    return any(not (cell[:2] in ("19", "20") and len(cell) == 4) for cell in figures)
+    return not all(is_year(cell) for cell in figures)

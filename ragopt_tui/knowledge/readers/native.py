@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ragopt_tui.knowledge.document import Document
+from ragopt_tui.knowledge.document import Block, Document
 from ragopt_tui.knowledge.markdown_structure import markdown_blocks
 from ragopt_tui.knowledge.readers.errors import UnreadableDocument
 from ragopt_tui.knowledge.readers.native_process import NativeProcess, shared_process
 from ragopt_tui.knowledge.readers.pdf import pdf_document
-from ragopt_tui.knowledge.structure import title_of
-from ragopt_tui.plaintext import without_controls
+from ragopt_tui.knowledge.structure import readable_name, title_of
+from ragopt_tui.plaintext import one_line, without_controls
 
 _SECONDS = 120.0
 _SECONDS_PER_MEGABYTE = 3.0
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
+_SUBJECT = re.compile(r"^\*\*Subject\*\*:\s*(\S.*)$", re.MULTILINE)
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
@@ -31,7 +33,7 @@ def native_document(path: Path, file: str, process: NativeProcess | None = None)
         raise _refusal(str(found["error"]), suffix)
     if suffix == ".pdf":
         return pdf_document(found, file)
-    return _markdown_document(found, file)
+    return _markdown_document(found, file, suffix)
 
 
 def _refuse_encrypted(path: Path, suffix: str) -> None:
@@ -70,19 +72,26 @@ def _refusal(error: str, suffix: str) -> UnreadableDocument:
     )
 
 
-def _markdown_document(found: dict[str, Any], file: str) -> Document:
+def _markdown_document(found: dict[str, Any], file: str, suffix: str) -> Document:
     text = without_controls(found["content"].replace("\r\n", "\n").replace("\r", "\n"))
     text = "\n".join(_unescaped(line) for line in text.split("\n")).strip("\n")
     blocks = markdown_blocks(text) if text.strip() else ()
     count = text.count("\n") + 1
     return Document(
         file=file,
-        title=title_of(text, blocks, file),
+        title=_title(text, blocks, file, suffix),
         text=text,
         blocks=blocks,
         line_numbers=tuple(range(1, count + 1)),
         pages=(0,) * count,
     )
+
+
+def _title(text: str, blocks: Sequence[Block], file: str, suffix: str) -> str:
+    """A mail's subject; a workbook's file name, because its first heading is a sheet's name."""
+    if suffix == ".eml" and (subject := _SUBJECT.search(text[:2_000])):
+        return one_line(subject[1], 160)
+    return readable_name(file) if suffix == ".xlsx" else title_of(text, blocks, file)
 
 
 def _unescaped(line: str) -> str:
