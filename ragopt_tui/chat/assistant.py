@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ragopt_tui.chat.answer import Answer, Citation
+from ragopt_tui.chat.answer import Answer
 from ragopt_tui.chat.backends import Backend, load_backend
 from ragopt_tui.chat.generate import Cancelled, OnEvent, generate_answer
-from ragopt_tui.chat.quotes import answer_with_quotes
+from ragopt_tui.chat.opened_document import OpenedDocument, open_document, with_exact_lines
+from ragopt_tui.chat.quotes import UnitVectors, answer_with_quotes
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.knowledge.document import Document
 from ragopt_tui.knowledge.embedder import load_embedder
 from ragopt_tui.knowledge.location import IndexLocation, Manifest
 from ragopt_tui.knowledge.passage import Hit
-from ragopt_tui.knowledge.readers import read_document
+from ragopt_tui.knowledge.retrieve import retrieve
 from ragopt_tui.models.variant import Variant, resolve_variant
 from ragopt_tui.settings import Settings
 
 if TYPE_CHECKING:
     from ragopt_tui.knowledge.embedder import Embedder
     from ragopt_tui.knowledge.index import Index
+
+QUOTED_FROM = 20
+"""How many of the best passages quotes are looked for in, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +39,13 @@ class IndexState:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenedDocument:
-    """A document as it is now; `changed` says that it is not what was indexed."""
+class Retrieved:
+    """What was found for a question; the first `passages` of `hits` stand as evidence."""
 
-    document: Document
-    changed: bool
-
-    def to_json(self) -> dict[str, Any]:
-        """Give what the protocol's `document` is done with."""
-        return {
-            "file": self.document.file,
-            "title": self.document.title,
-            "text": self.document.text,
-            "line_numbers": list(self.document.line_numbers),
-            "pages": list(self.document.pages),
-            "changed": self.changed,
-        }
+    question: str
+    hits: list[Hit]
+    passages: int
+    version: str
 
 
 class Assistant:
@@ -67,6 +61,7 @@ class Assistant:
         self._loading = threading.Lock()
         self._backend: tuple[Variant, Backend] | None = None
         self._index: tuple[Manifest, Index] | None = None
+        self._unit_vectors = UnitVectors()
         self.open(docs, embedder or settings.embedder)
 
     def open(self, docs: Path, embedder: str) -> None:
@@ -77,6 +72,7 @@ class Assistant:
         self._embedder_name = embedder
         self._location = IndexLocation.of(docs)
         self._index = None
+        self._unit_vectors = UnitVectors()
         self._current_index()
 
     def index_state(self) -> IndexState:
@@ -91,6 +87,7 @@ class Assistant:
         with self._loading:
             if name not in self._embedders:
                 self._embedders = {name: load_embedder(name)}
+                self._unit_vectors = UnitVectors()
             embedder = self._embedders[name]
         if manifest and manifest.identity != embedder.identity:
             raise RagoptError(
@@ -121,8 +118,7 @@ class Assistant:
                 f"No documents of {self._docs} are indexed yet.",
                 "Wait for indexing to finish, or start it.",
             )
-        vector = self.load_embedder().embed([question])[0]
-        return index.search(vector, question, limit)
+        return retrieve(question, index, self.load_embedder(), limit)[1]
 
     def ask(
         self,
@@ -139,28 +135,23 @@ class Assistant:
         started = time.monotonic()
         variant = resolve_variant(variant_name)
         on_event("status", {"message": "searching", "fraction": None})
-        hits = self.search(question, passages)
-        version = self.index_state().version
+        hits = self.search(question, max(QUOTED_FROM, passages))
+        found = Retrieved(question, hits, passages, self.index_state().version)
         if cancelled():
             raise Cancelled
-        found = [hit.passage.to_json() | {"score": hit.score} for hit in hits]
-        on_event("evidence", {"hits": found})
         if variant.kind == "quotes":
-            on_event("status", {"message": f"reading {len(hits)} passages", "fraction": None})
-            answer = self._quotes(question, hits, version)
+            answer = self._quotes(found)
+            _show_evidence(answer.evidence, on_event)
             on_event("text", {"text": answer.text})
         else:
-            answer = self._generated(question, variant, hits, version, on_event, cancelled)
+            answer = self._generated(found, variant, on_event, cancelled)
         if cancelled():
             raise Cancelled
-        return self._with_exact_lines(answer).after(time.monotonic() - started)
+        return with_exact_lines(answer, self._location).after(time.monotonic() - started)
 
     def document(self, file: str) -> OpenedDocument:
         """Read a file of the open folder; raises RagoptError if it is not there or unreadable."""
-        record = self._catalogue_hash(file)
-        path = self._path_of(file, known=record is not None)
-        document = read_document(path, file)
-        return OpenedDocument(document, record is not None and record != content_hash(path))
+        return open_document(self._location, file)
 
     def close(self) -> None:
         """Free the loaded model."""
@@ -169,39 +160,37 @@ class Assistant:
             self._backend = None
 
     def _generated(
-        self,
-        question: str,
-        variant: Variant,
-        hits: list[Hit],
-        version: str,
-        on_event: OnEvent,
-        cancelled: Callable[[], bool],
+        self, found: Retrieved, variant: Variant, on_event: OnEvent, cancelled: Callable[[], bool]
     ) -> Answer:
+        evidence = found.hits[: found.passages]
+        _show_evidence(evidence, on_event)
         if not self._backend or self._backend[0] != variant:
             on_event("status", {"message": f"loading {variant.name}", "fraction": None})
         backend = self.load(variant.id)
         assert backend is not None
         answer = generate_answer(
-            question,
-            hits,
+            found.question,
+            evidence,
             backend,
             variant,
             max_tokens=self._settings.max_answer_tokens,
-            index_version=version,
+            index_version=found.version,
             on_event=on_event,
             cancelled=cancelled,
         )
         if answer.refused or answer.unsupported:
-            answer = replace(answer, quotes=self._quotes(question, hits, version))
+            answer = replace(answer, quotes=self._quotes(found))
         return answer
 
-    def _quotes(self, question: str, hits: list[Hit], version: str) -> Answer:
+    def _quotes(self, found: Retrieved) -> Answer:
         return answer_with_quotes(
-            question,
-            hits,
+            found.question,
+            found.hits,
             self.load_embedder(),
             threshold=self._settings.refusal_threshold,
-            index_version=version,
+            index_version=found.version,
+            passages=found.passages,
+            vectors=self._unit_vectors,
         )
 
     def _current_index(self) -> Index | None:
@@ -216,34 +205,8 @@ class Assistant:
             self._index = manifest, Index.open(self._location)
         return self._index[1]
 
-    def _with_exact_lines(self, answer: Answer) -> Answer:
-        """Correct the cited lines where a passage's lines are not consecutive lines of its file."""
-        citations = tuple(self._exact(c, answer.evidence[c.n - 1]) for c in answer.citations)
-        return replace(answer, citations=citations)
 
-    def _exact(self, citation: Citation, hit: Hit) -> Citation:
-        passage = hit.passage
-        if passage.line_end - passage.line_start == passage.text.count("\n"):
-            return citation
-        try:
-            document = self.document(citation.file).document
-        except RagoptError:
-            return citation
-        start, end = citation.char_start, citation.char_end
-        if document.text[start:end] != citation.quote:
-            return citation
-        span = document.span(start, end)
-        return replace(citation, page=span.page, line_start=span.line_start, line_end=span.line_end)
-
-    def _path_of(self, file: str, known: bool) -> Path:
-        """Give the path of a file of the open folder; only indexed links may lead out of it."""
-        parts = PurePosixPath(file)
-        path = self._docs / parts
-        inside = not parts.is_absolute() and ".." not in parts.parts
-        if not inside or not (known or path.resolve().is_relative_to(self._docs)):
-            raise RagoptError(f"{file} is not in the folder {self._docs}.")
-        if not path.is_file():
-            raise RagoptError(
-                f"{file} is no longer in the folder {self._docs}.", "Index the folder again."
-            )
-        return path
+def _show_evidence(hits: Sequence[Hit], on_event: OnEvent) -> None:
+    shown = [hit.passage.to_json() | {"score": hit.score} for hit in hits]
+    on_event("evidence", {"hits": shown})
+    on_event("status", {"message": f"reading {len(shown)} passages", "fraction": None})

@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -83,8 +83,13 @@ class EngineClient:
     After a restart the last successful `open` is repeated, so that a conversation goes on.
     """
 
-    def __init__(self, on_state: Callable[[EngineState, str], None] | None = None) -> None:
+    def __init__(
+        self,
+        on_state: Callable[[EngineState, str], None] | None = None,
+        command: Sequence[str] = (sys.executable, *_ENGINE),
+    ) -> None:
         self.on_state = on_state
+        self._command = command
         self.state: EngineState = "stopped"
         self.reason = ""
         self._process: asyncio.subprocess.Process | None = None
@@ -99,6 +104,11 @@ class EngineClient:
     def pid(self) -> int | None:
         """The engine's process id while it lives."""
         return self._process.pid if self._process else None
+
+    @property
+    def pending_requests(self) -> frozenset[int]:
+        """The ids of requests whose last event has not come."""
+        return frozenset(self._pending)
 
     def request(self, method: Method, params: dict[str, Any] | None = None) -> Exchange:
         """Prepare a request; iterate the result to send it and receive its events."""
@@ -149,8 +159,7 @@ class EngineClient:
         self._ready.clear()
         try:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *_ENGINE,
+                *self._command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
@@ -200,7 +209,9 @@ class EngineClient:
         while chunk := await process.stdout.read(_READ_BYTES):
             *lines, rest = (rest + chunk).split(b"\n") if b"\n" in chunk else [rest + chunk]
             for line in lines:
-                self._receive(Event.from_line(line))
+                # Python's own start-up hooks may print before the engine guards its output.
+                with contextlib.suppress(ValueError, KeyError, TypeError):
+                    self._receive(Event.from_line(line))
         self._bury(process, await process.wait())
 
     def _receive(self, event: Event) -> None:

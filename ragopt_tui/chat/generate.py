@@ -47,7 +47,9 @@ def generate_answer(
         count_tokens=backend.count_tokens,
         room=backend.context_tokens - max_tokens,
     )
-    on_event("status", {"message": _reading(prompt.used, len(evidence)), "fraction": None})
+    if prompt.used < len(evidence):
+        message = f"reading {prompt.used} of {len(evidence)} passages: the context holds no more"
+        on_event("status", {"message": message, "fraction": None})
     text = _streamed(backend, prompt.messages, max_tokens, on_event, cancelled)
     if not text:
         raise RagoptError(
@@ -97,9 +99,3 @@ def _streamed(
     if cancelled():
         raise Cancelled
     return "".join(pieces).strip()
-
-
-def _reading(used: int, found: int) -> str:
-    if used == found:
-        return f"reading {used} passages"
-    return f"reading {used} of {found} passages: the model's context holds no more"

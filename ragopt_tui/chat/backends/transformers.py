@@ -145,7 +145,7 @@ def _load(folder: Path) -> tuple[Any, Any]:
         tokenizer = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-        model, loaded = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             config=config,
             dtype=_dtype(config),
@@ -161,7 +161,8 @@ def _load(folder: Path) -> tuple[Any, Any]:
             f"transformers cannot load {folder}: {first_line.rstrip('.')}.",
             "Check that the folder is complete and needs no code of its own.",
         ) from error
-    missing = sorted(map(str, loaded["missing_keys"] or loaded["mismatched_keys"]))
+    model, info = loaded
+    missing = sorted(map(str, info["missing_keys"] or info["mismatched_keys"]))
     if missing:
         raise RagoptError(
             f"{folder} lacks {len(missing)} of the model's weights, among them {missing[0]}.",
