@@ -1,0 +1,211 @@
+"""The terminal program: screens, themes, keys, and what happens when something goes wrong."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.worker import WorkerFailed
+
+from ragopt_tui.errors import RagoptError
+from ragopt_tui.models.variant import Variant, builtin_variants, resolve_variant
+from ragopt_tui.settings import Settings, folders
+from ragopt_tui.ui.actions import ACTIONS
+from ragopt_tui.ui.engine_like import EngineLike
+from ragopt_tui.ui.keys import bindings, remapped
+from ragopt_tui.ui.library import Library, LibraryLike
+from ragopt_tui.ui.screens.main import MainScreen, Opening
+
+_LOG = "interface.log"
+
+
+class RagoptApp(App[None], inherit_bindings=False):
+    """ragopt-tui; raises RagoptError for a setting or model that cannot be used.
+
+    `docs` None asks for a folder. `engine` and `library` are made here unless given.
+    """
+
+    TITLE = "ragopt-tui"
+    CSS_PATH = "styles.tcss"
+    # The palette is opened by an action of the registry, with a key that can be remapped.
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("app"),
+        Binding("ctrl+c", "help_quit", show=False, system=True),
+    ]
+
+    def __init__(
+        self,
+        docs: Path | None,
+        settings: Settings,
+        variant: str = "quotes",
+        engine: EngineLike | None = None,
+        library: Callable[[Path], LibraryLike] | None = None,
+        clock: Callable[[], datetime] = datetime.now,
+    ) -> None:
+        super().__init__()
+        self.use_command_palette = True
+        self.docs = docs
+        self.settings = settings
+        self.actions = remapped(settings.keys)
+        self._variants, self._variant = _variants(variant)
+        self._engine = engine
+        self._make_library = library or (lambda folder: Library(folder, settings))
+        self._clock = clock
+        self._use_keys()
+        if settings.theme not in self.available_themes:
+            raise RagoptError(
+                f"The setting theme names an unknown theme {settings.theme!r}.",
+                f"Known: {', '.join(sorted(self.available_themes))}.",
+            )
+        self.theme = settings.theme
+
+    def get_default_screen(self) -> Screen[None]:
+        """Open on the chat where the folder is known, so that it is the first frame."""
+        return self._main_screen(self.docs) if self.docs else Screen()
+
+    def on_mount(self) -> None:
+        """Ask for a folder where none was given."""
+        if self.docs is None:
+            self.run_worker(self._ask_for_folder(first=True))
+
+    async def on_unmount(self) -> None:
+        """End the engine with the program; jobs go on."""
+        if self._engine is not None:
+            await self._engine.close()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Offer what the open screen can do, and what works anywhere."""
+        for action in self.actions:
+            where = "app" if action.scope == "app" else "screen"
+            name = "command_palette" if action.name == "commands" else action.name
+            if hasattr(self if where == "app" else screen, f"action_{name}"):
+                yield SystemCommand(
+                    action.title,
+                    action.help,
+                    lambda call=f"{where}.{name}": self.call_later(self.run_action, call),
+                )
+
+    def action_show_help(self) -> None:
+        """Show every key and command."""
+        from ragopt_tui.ui.screens.help import Help
+
+        if not isinstance(self.screen, Help):
+            self.push_screen(Help(self.actions))
+
+    def action_commands(self) -> None:
+        """Open the command palette."""
+        self.action_command_palette()
+
+    def action_toggle_theme(self) -> None:
+        """Change between light and dark."""
+        self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
+
+    async def action_open_folder(self) -> None:
+        """Ask for another folder of documents."""
+        self.run_worker(self._ask_for_folder(first=False))
+
+    async def action_quit(self) -> None:
+        """Quit; ask first where an answer would be lost."""
+        screen = self.screen
+        busy = isinstance(screen, MainScreen) and screen.dialogue.busy
+        if busy:
+            from ragopt_tui.ui.screens.confirm import Confirm
+
+            question = "An answer is still being written. Quit and lose it?"
+            self.push_screen(Confirm(question, "Quit", "Stay"), self._quit_if)
+        else:
+            self._quit_if(True)
+
+    def action_help_quit(self) -> None:
+        """Say how to quit, for those who press Ctrl+C."""
+        self.notify("Ctrl+Q quits; Esc stops an answer.", timeout=3)
+
+    def _quit_if(self, sure: bool | None) -> None:
+        if not sure:
+            return
+        reading = any(
+            isinstance(screen, MainScreen) and screen.workspace.indexing.running
+            for screen in self.screen_stack
+        )
+        goes_on = "The documents go on being read in the background." if reading else None
+        self.exit(message=goes_on)
+
+    async def _ask_for_folder(self, first: bool) -> None:
+        from ragopt_tui.ui.folder_choice import known_folders, remember
+        from ragopt_tui.ui.screens.folder import FolderScreen
+
+        folder = await self.push_screen_wait(FolderScreen(known_folders(), first=first))
+        if folder is not None and (first or folder != self.docs):
+            remember(folder)
+            self.docs = folder
+            await self.switch_screen(self._main_screen(folder))
+
+    def _main_screen(self, docs: Path) -> MainScreen:
+        if self._engine is None:
+            from ragopt_tui.chat.engine_client import EngineClient
+
+            self._engine = EngineClient()
+        library = self._make_library(docs)
+        return MainScreen(
+            Opening(
+                docs,
+                self.settings,
+                self._engine,
+                library,
+                self._variants,
+                self._variant,
+                self._clock,
+            )
+        )
+
+    def _use_keys(self) -> None:
+        changed = {a.name: a.keys for a in self.actions if a.name in self.settings.keys}
+        self.set_keymap(changed)
+        for action in ACTIONS:
+            # Textual remaps bindings that are there; an action without keys has none yet.
+            if not action.keys and changed.get(action.name):
+                self.bind(changed[action.name], f"screen.{action.name}", show=False)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Write what went wrong to the log and say so in a sentence, never in a traceback."""
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        log = _write_log(cause)
+        if isinstance(cause, RagoptError):
+            self.notify(str(cause), severity="error", timeout=10, markup=False)
+        elif isinstance(error, WorkerFailed):
+            what = f"Something went wrong that should not have. {log}"
+            self.notify(what, severity="error", timeout=10, markup=False)
+        else:
+            self._return_code = 1
+            if self._exception is None:
+                self._exception = error
+                self._exception_event.set()
+            self.exit(return_code=1, message=f"ragopt-tui had to stop: an unexpected error. {log}")
+
+
+def _variants(variant: str) -> tuple[tuple[Variant, ...], str]:
+    """Give the variants to choose from, with the one named by the user, and that one's id."""
+    chosen = resolve_variant(variant)
+    known = builtin_variants()
+    others = [] if any(chosen.id == each.id for each in known) else [chosen]
+    return (*known, *others), chosen.id
+
+
+def _write_log(error: BaseException) -> str:
+    """Append a traceback to the log and say where it is; a full disk is no second error."""
+    file = folders().logs / _LOG
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8") as log:
+            log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S}\n")
+            traceback.print_exception(error, file=log)
+    except OSError as failure:
+        return f"The details could not be written to {file}: {failure.strerror}."
+    return f"The details are in {file}."

@@ -1,0 +1,69 @@
+"""How far the reading of the documents is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ragopt_tui.jobs.events import JobProgress
+from ragopt_tui.ui.wording import count, duration
+
+_STAGES = {
+    "scanning": "looking for changes",
+    "reading": "reading",
+    "embedding": "embedding",
+    "finishing": "finishing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Indexing:
+    """A state of the index job: under way, ended with a `summary`, or ended with a `problem`.
+
+    `summary` holds the values of `knowledge.sync.SyncSummary`.
+    """
+
+    folder: Path
+    running: bool = True
+    progress: JobProgress | None = None
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    problem: str = ""
+    hint: str = ""
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of the stage is done, from 0 to 1; None where its size is not known."""
+        return self.progress.fraction if self.progress else None
+
+    @property
+    def stage(self) -> str:
+        """The stage as shown."""
+        stage = self.progress.stage if self.progress else ""
+        return _STAGES.get(stage, stage or "starting")
+
+    @property
+    def left(self) -> str:
+        """The time that is left, as far as it is known: `12 s left`."""
+        seconds = self.progress.eta_seconds if self.progress else None
+        return "" if seconds is None else f"{duration(seconds)} left"
+
+    @property
+    def line(self) -> str:
+        """One quiet line: `reading documents… 43 %` or `12 documents · 431 passages`."""
+        if self.running:
+            percent = "" if self.fraction is None else f" {self.fraction:.0%}"
+            return " · ".join(filter(None, [f"● reading documents…{percent}", self.left]))
+        return f"! {self.problem}" if self.problem else summary_line(self.summary)
+
+
+def summary_line(summary: Mapping[str, Any]) -> str:
+    """Give the counts of a finished job; files left out are said, without fuss."""
+    if "files" not in summary:
+        return ""
+    left_out = len(summary.get("left_out", ()))
+    parts = [count(int(summary["files"]), "document"), count(int(summary["passages"]), "passage")]
+    if left_out:
+        parts.append(f"{count(left_out, 'file')} left out")
+    return " · ".join(parts)

@@ -1,0 +1,92 @@
+"""Keys of the actions: bindings for Textual, the user's own keys, and how keys are written."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import replace
+
+from textual.binding import Binding, BindingType
+
+from ragopt_tui.errors import RagoptError
+from ragopt_tui.ui.actions import ACTIONS, BY_NAME, SCOPE_TITLES, Action, Scope
+
+# Scopes whose keys are live at the same time as those of the first.
+_LIVE_TOGETHER: dict[Scope, tuple[Scope, ...]] = {
+    "app": ("app",),
+    "main": ("main", "app"),
+    "prompt": ("prompt", "main", "app"),
+    "sources": ("sources", "main", "app"),
+    "sidebar": ("sidebar", "main", "app"),
+    "documents": ("documents", "main", "app"),
+    "document": ("document", "app"),
+}
+_SPOKEN = {"escape": "Esc", "slash": "/", "question_mark": "?", "enter": "Enter"}
+_LONG = {"/": "slash", "?": "question_mark", "esc": "escape", "return": "enter"}
+
+
+def bindings(scope: Scope) -> list[BindingType]:
+    """Give Textual bindings for the actions of a scope; an action without keys has none."""
+    return [_binding(action) for action in ACTIONS if action.scope == scope and action.keys]
+
+
+def remapped(keys: Mapping[str, str]) -> tuple[Action, ...]:
+    """Give the actions with the user's keys; raises RagoptError for an unknown name or a clash."""
+    for name in keys:
+        if name not in BY_NAME:
+            near = difflib.get_close_matches(name, BY_NAME, n=1)
+            raise RagoptError(
+                f"The setting keys names an unknown action {name!r}.",
+                f"Did you mean {near[0]}?" if near else f"Known: {', '.join(BY_NAME)}.",
+            )
+    actions = tuple(replace(a, keys=_long_form(keys.get(a.name, a.keys))) for a in ACTIONS)
+    for scope in SCOPE_TITLES:
+        _refuse_clash(actions, scope, set(keys))
+    return actions
+
+
+def spoken(keys: str) -> str:
+    """Give keys as they stand on a keyboard: `Ctrl+J or Shift+Enter`."""
+    return " or ".join(_spoken_key(key) for key in keys.split(",") if key)
+
+
+def _binding(action: Action) -> Binding:
+    # Priority, because the prompt would otherwise take Enter, F6 and F7 for itself.
+    above = action.scope in ("app", "main", "prompt") and action.keys != "escape"
+    return Binding(
+        action.keys,
+        action.name if action.name != "commands" else "command_palette",
+        action.label or action.title,
+        show=bool(action.label),
+        priority=above,
+        tooltip=action.help,
+        id=action.name,
+    )
+
+
+def _spoken_key(key: str) -> str:
+    return "+".join(
+        _SPOKEN.get(part, part if len(part) == 1 and "+" not in key else part.capitalize())
+        for part in key.split("+")
+    )
+
+
+def _long_form(keys: str) -> str:
+    parts = [part.strip() for part in keys.split(",")]
+    parts = [part if len(part) == 1 else part.lower() for part in parts]
+    return ",".join(_LONG.get(part, part) for part in parts)
+
+
+def _refuse_clash(actions: tuple[Action, ...], scope: Scope, changed: set[str]) -> None:
+    """Raise where a key that the user set means two things at once in a scope."""
+    taken: dict[str, Action] = {}
+    for action in actions:
+        if action.scope not in _LIVE_TOGETHER[scope]:
+            continue
+        for key in filter(None, action.keys.split(",")):
+            other = taken.setdefault(key, action)
+            if other is not action and {other.name, action.name} & changed:
+                raise RagoptError(
+                    f"The setting keys gives {spoken(key)} to both {other.name} and {action.name}.",
+                    "Give one of them another key.",
+                )

@@ -1,0 +1,111 @@
+"""The documents folder as the interface sees it: its index job and its files.
+
+Everything here reads or starts something on disk, so it is called in threads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from ragopt_tui.jobs import supervisor
+from ragopt_tui.jobs.job import Job
+from ragopt_tui.knowledge.location import CorruptIndex, IndexLocation
+from ragopt_tui.settings import Settings
+from ragopt_tui.ui.indexing import Indexing
+from ragopt_tui.ui.wording import shorten
+
+if TYPE_CHECKING:
+    from ragopt_tui.knowledge.catalogue import FileRecord
+
+_TARGET = "ragopt_tui.knowledge.index_job:run"
+
+
+class LibraryLike(Protocol):
+    """What the interface asks of a folder of documents."""
+
+    def begin(self, rebuild: bool = False) -> Indexing:
+        """Start reading the documents, or follow a job that does so already."""
+        ...
+
+    def look(self) -> Indexing:
+        """Give the state of that job now."""
+        ...
+
+    def has_index(self) -> bool:
+        """Whether questions can be answered before the job has ended."""
+        ...
+
+    def records(self) -> list[FileRecord]:
+        """Give the files as of the last finished reading."""
+        ...
+
+
+@dataclass(slots=True)
+class Library:
+    """A folder of documents and the job that keeps its index."""
+
+    docs: Path
+    settings: Settings
+    _job: Job | None = None
+
+    def begin(self, rebuild: bool = False) -> Indexing:
+        """Start reading the documents, or follow a job that does so already."""
+        self._job = (None if rebuild else self._running()) or supervisor.start(
+            "index",
+            f"index {shorten(self.docs.name, 40)}",
+            _TARGET,
+            {"docs": str(self.docs), "embedder": self.settings.embedder, "rebuild": rebuild},
+        )
+        return self.look()
+
+    def look(self) -> Indexing:
+        """Give the state of the job now."""
+        job = self._job
+        if job is None:
+            return Indexing(self.docs, running=False)
+        state = job.state
+        if state == "running":
+            progress = job.progress()
+            return Indexing(self.docs, progress=progress)
+        result = job.result
+        if state == "finished" and result is not None:
+            return Indexing(self.docs, running=False, summary=result.result)
+        problem = "Reading the documents was cancelled." if state == "cancelled" else job.reason
+        return Indexing(
+            self.docs,
+            running=False,
+            problem=problem or "Reading the documents ended without saying why.",
+            hint=result.hint if result else f"Its log is {job.log_file}; F5 tries again.",
+        )
+
+    def has_index(self) -> bool:
+        """Whether questions can be answered before the job has ended."""
+        try:
+            return IndexLocation.of(self.docs).manifest() is not None
+        except CorruptIndex:
+            return False
+
+    def records(self) -> list[FileRecord]:
+        """Give the files as of the last finished reading, by name; raises RagoptError."""
+        from ragopt_tui.knowledge.catalogue import Catalogue
+
+        file = IndexLocation.of(self.docs).catalogue_file
+        if file is None:
+            return []
+        with Catalogue(file, read_only=True) as catalogue:
+            return catalogue.records()
+
+    def _running(self) -> Job | None:
+        docs = str(self.docs)
+        return next(
+            (
+                job
+                for job in supervisor.list_jobs()
+                if job.spec.kind == "index"
+                and job.spec.parameters.get("docs") == docs
+                and job.state == "running"
+            ),
+            None,
+        )

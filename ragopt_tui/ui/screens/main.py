@@ -1,0 +1,300 @@
+"""The main screen: models and jobs, the chat or the documents, and the sources."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import ContentSwitcher, Footer
+
+from ragopt_tui.errors import RagoptError
+from ragopt_tui.models.variant import Variant
+from ragopt_tui.settings import Settings
+from ragopt_tui.ui import messages
+from ragopt_tui.ui.actions import BY_NAME
+from ragopt_tui.ui.dialogue import Dialogue
+from ragopt_tui.ui.engine_like import EngineLike
+from ragopt_tui.ui.exchange import Evidence
+from ragopt_tui.ui.keys import bindings
+from ragopt_tui.ui.library import LibraryLike
+from ragopt_tui.ui.panels import Panel
+from ragopt_tui.ui.screens.confirm import Confirm
+from ragopt_tui.ui.screens.conversing import ConversingScreen
+from ragopt_tui.ui.screens.models import Models
+from ragopt_tui.ui.widgets.chat_pane import ChatPane
+from ragopt_tui.ui.widgets.job_list import JobList
+from ragopt_tui.ui.widgets.model_tree import ModelTree
+from ragopt_tui.ui.widgets.sidebar import Sidebar
+from ragopt_tui.ui.widgets.sources import Sources
+from ragopt_tui.ui.widgets.top_bar import TopBar
+from ragopt_tui.ui.wording import count, shorten, speaker
+from ragopt_tui.ui.workspace import Workspace
+
+if TYPE_CHECKING:
+    from ragopt_tui.ui.widgets.documents_pane import DocumentsPane
+
+_SIDEBAR_ROOM = 110
+_SOURCES_ROOM = 140
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the main screen is opened with."""
+
+    docs: Path
+    settings: Settings
+    engine: EngineLike
+    library: LibraryLike
+    variants: tuple[Variant, ...]
+    variant: str
+    clock: Callable[[], datetime]
+
+
+class MainScreen(ConversingScreen):
+    """One folder of documents, who answers, and the conversation about it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("main")
+
+    def __init__(self, opening: Opening) -> None:
+        super().__init__()
+        self.opening = opening
+        self.variant_id = opening.variant
+        self.workspace = Workspace(
+            opening.docs, opening.settings, opening.engine, opening.library, self.post_message
+        )
+        self.panels = {"#sidebar": Panel(_SIDEBAR_ROOM), "#sources": Panel(_SOURCES_ROOM)}
+        self._engine_note = ""
+        self._documents: DocumentsPane | None = None
+
+    def compose(self) -> ComposeResult:
+        """Draw the first line, the panels around the chat, and the footer."""
+        yield TopBar()
+        with Horizontal(id="body"):
+            yield Sidebar(self.opening.variants, self.variant_id, id="sidebar")
+            with ContentSwitcher(initial="chat", id="centre"):
+                yield ChatPane(id="chat")
+            yield Sources(id="sources")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Show the folder, then start reading it and the engine behind the first frame."""
+        self.query_one(TopBar).choose("chat")
+        self.query_one(TopBar).show_folder(shorten(self.opening.docs.name or "/", 40))
+        self.dialogue = Dialogue(
+            self.conversation,
+            self.opening.engine,
+            self.opening.settings.passages,
+            self.opening.clock,
+            self._show_evidence,
+        )
+        self._show_state()
+        self.pane.prompt.focus()
+        self.call_after_refresh(self._start)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Fold or unfold the side panels."""
+        for panel in self.panels.values():
+            panel.resize(event.size.width)
+        self._arrange()
+
+    @on(messages.Command)
+    async def _run_command(self, event: messages.Command) -> None:
+        prefix = "app" if BY_NAME[event.name].scope == "app" else "screen"
+        await self.run_action(f"{prefix}.{event.name}")
+
+    @on(messages.TabChosen)
+    async def _choose_tab(self, event: messages.TabChosen) -> None:
+        await self._open_tab(event.tab)
+
+    @on(messages.IndexChanged)
+    def _index_changed(self, event: messages.IndexChanged) -> None:
+        self.query_one(JobList).job = event.indexing
+        self._show_state()
+        if self._documents is not None:
+            self._documents.show_progress(event.indexing)
+            if not event.indexing.running:
+                self._load_records()
+
+    @on(messages.IndexOpened)
+    def _index_opened(self, event: messages.IndexOpened) -> None:
+        self._engine_note = ""
+        self.dialogue.ready = event.passages > 0 or not self.workspace.indexing.running
+        self._show_state()
+        self.answer_waiting()
+
+    @on(messages.EngineChanged)
+    def _engine_changed(self, event: messages.EngineChanged) -> None:
+        self._engine_note = f"! {event.reason}" if event.state == "dead" else ""
+        if event.state == "dead":
+            self.run_worker(self.workspace.restart_engine(), group="engine", exclusive=True)
+        self._show_state()
+
+    @on(messages.ChooseVariant)
+    def _choose_variant(self, event: messages.ChooseVariant) -> None:
+        self._answer_with(event.variant)
+
+    async def action_stop(self) -> None:
+        """Close a panel that lies over the chat; else stop the answer."""
+        over = [panel for panel in self.panels.values() if panel.state == "over"]
+        if over and not self.dialogue.busy:
+            for panel in over:
+                panel.toggle()
+            self._arrange()
+            self.pane.prompt.focus()
+        else:
+            await super().action_stop()
+
+    async def action_show_documents(self) -> None:
+        """Go to the documents, or back to the chat."""
+        switcher = self.query_one("#centre", ContentSwitcher)
+        await self._open_tab("chat" if switcher.current == "documents" else "documents")
+
+    def action_toggle_sidebar(self) -> None:
+        """Show or hide models and jobs."""
+        self._toggle("#sidebar")
+
+    def action_toggle_sources(self) -> None:
+        """Show or hide the sources."""
+        self._toggle("#sources")
+
+    def action_choose_model(self) -> None:
+        """Open the list of who can answer."""
+
+        def chosen(variant: str | None) -> None:
+            if variant is not None:
+                self._answer_with(variant)
+
+        self.app.push_screen(Models(self.opening.variants, self.variant_id), chosen)
+
+    async def action_open_folder(self) -> None:
+        """Ask for another folder of documents."""
+        await self.app.run_action("app.open_folder")
+
+    def action_reindex(self) -> None:
+        """Read files that changed."""
+        self._read_documents(rebuild=False)
+
+    def action_rebuild(self) -> None:
+        """Read all files again, after asking."""
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._read_documents(rebuild=True)
+
+        name = shorten(self.opening.docs.name, 40)
+        question = (
+            f"Read every document of {name} again?\n\n"
+            "The index there is goes on answering until the new one is ready."
+        )
+        self.app.push_screen(Confirm(question, "Rebuild"), answered)
+
+    def _start(self) -> None:
+        self.run_worker(self.workspace.open(), group="engine")
+        self.run_worker(self.workspace.follow_index(), group="index", exclusive=True)
+
+    def _read_documents(self, rebuild: bool) -> None:
+        if self.workspace.indexing.running:
+            self.notify("The documents are being read already.")
+        else:
+            self.run_worker(self.workspace.follow_index(rebuild), group="index", exclusive=True)
+
+    @work(group="variant", exclusive=True)
+    async def _answer_with(self, variant: str) -> None:
+        """Let a variant answer from the next question on; the one before stays if it can't."""
+        before, self.variant_id = self.variant_id, variant
+        self._show_variant()
+        if variant == before or variant == "quotes":
+            return
+        self._engine_note = f"● loading {speaker(variant)}…"
+        self._show_state()
+        try:
+            await self.opening.engine.call("load", {"variant": variant})
+        except RagoptError as error:
+            self.variant_id = before
+            self.notify(str(error), severity="error", timeout=10, markup=False)
+        self._engine_note = ""
+        self._show_variant()
+
+    def _show_variant(self) -> None:
+        self.query_one(ModelTree).show(self.opening.variants, self.variant_id)
+        self._show_state()
+
+    def _show_state(self) -> None:
+        """Bring the line below the prompt and the empty conversation up to date."""
+        indexing = self.workspace.indexing
+        right = Content.styled(speaker(self.variant_id), "$text-muted")
+        self.pane.status.show(self._engine_note or indexing.line, right)
+        files = indexing.summary.get("files")
+        about = f"about {count(files, 'document')}" if files else "about these documents"
+        self.pane.prompt.placeholder = f"Ask {about}, or type / for commands"
+        self.conversation.welcome(_welcome(indexing.hint if indexing.problem else "", files == 0))
+
+    def _show_evidence(self, evidence: Evidence) -> None:
+        self.post_message(messages.ShowSources(evidence))
+
+    def _toggle(self, selector: str) -> None:
+        self.panels[selector].toggle()
+        self._arrange()
+
+    def _arrange(self) -> None:
+        for selector, panel in self.panels.items():
+            widget = self.query_one(selector)
+            widget.display = panel.state != "hidden"
+            widget.set_class(panel.state == "over", "-over")
+        focused = self.focused
+        if focused is not None and not all(node.display for node in focused.ancestors_with_self):
+            self.pane.prompt.focus()
+
+    async def _open_tab(self, tab: str) -> None:
+        if tab == "documents" and self._documents is None:
+            # Mounted when first wanted, so that the first frame does not wait for it.
+            from ragopt_tui.ui.widgets.documents_pane import DocumentsPane
+
+            self._documents = DocumentsPane(id="documents")
+            await self.query_one("#centre", ContentSwitcher).add_content(self._documents)
+            self._documents.show_progress(self.workspace.indexing)
+            self._load_records()
+        self.query_one("#centre", ContentSwitcher).current = tab
+        self.query_one(TopBar).choose(tab)
+        if tab == "documents" and self._documents is not None:
+            self._documents.focus_table()
+        else:
+            self.pane.prompt.focus()
+
+    @work(group="records", exclusive=True)
+    async def _load_records(self) -> None:
+        try:
+            records = await asyncio.to_thread(self.opening.library.records)
+        except RagoptError as error:
+            self.notify(str(error), severity="error", markup=False)
+        else:
+            if self._documents is not None:
+                self._documents.show(records)
+
+
+def _welcome(problem_hint: str, empty: bool) -> Content:
+    """What stands in a conversation without questions."""
+    if problem_hint:
+        return Content.styled(problem_hint, "$text-muted")
+    if empty:
+        return Content.assemble(
+            ("No documents were found in this folder.\n\n", "bold"),
+            ("Put some in and press F5, or open another folder with Ctrl+O.", "$text-muted"),
+        )
+    return Content.assemble(
+        ("Ask a question about these documents.\n\n", "bold"),
+        (
+            "Answers cite the passages they rest on. Press a citation's number to see it in its "
+            "document.\nA question that the documents do not answer is not answered.",
+            "$text-muted",
+        ),
+    )

@@ -1,0 +1,127 @@
+"""One answer: who speaks, the text as it streams, what is to be said of it, its citations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import VerticalGroup
+from textual.content import Content
+from textual.widgets import Static
+
+from ragopt_tui.chat.answer import Answer
+from ragopt_tui.plaintext import without_controls
+from ragopt_tui.ui.exchange import Evidence
+from ragopt_tui.ui.messages import OpenSource, ShowSources
+from ragopt_tui.ui.widgets.citation_chip import CitationChip
+from ragopt_tui.ui.widgets.split_line import SplitLine
+from ragopt_tui.ui.wording import duration, speaker
+
+if TYPE_CHECKING:
+    from textual.widgets import Markdown
+
+    from ragopt_tui.ui.widgets.answer_text import AnswerText
+
+
+class AnswerCard(VerticalGroup):
+    """Shows an answer of one variant from the first sign of it to its end."""
+
+    def __init__(self, variant: str) -> None:
+        super().__init__()
+        self.variant = variant
+        self.evidence = Evidence()
+        self._text: AnswerText | None = None
+
+    def compose(self) -> ComposeResult:
+        """Draw who answers and a line for what is going on."""
+        yield SplitLine(self._who(), classes="head")
+        yield Static("", markup=False, classes="status")
+
+    def show_status(self, status: str) -> None:
+        """Say what is going on until the first word comes; an empty text takes the line away."""
+        line = self.query_one(".status", Static)
+        line.update(Content(without_controls(status)))
+        line.display = bool(status)
+
+    async def write(self, piece: str) -> None:
+        """Append a piece of the answer."""
+        text = await self._answer_text()
+        self.show_status("")
+        await text.write(piece)
+
+    async def finish(self, answer: Answer) -> None:
+        """Show the whole answer, what is to be said of it, and its citations."""
+        self.variant = answer.variant
+        self.evidence = Evidence.of(answer)
+        self.show_status("")
+        self.set_class(answer.refused, "-refused")
+        self.set_class(bool(answer.unsupported), "-unsupported")
+        taken = Content.styled(duration(answer.seconds), "$text-muted")
+        self.query_one(".head", SplitLine).show(self._who(), taken)
+        text = await self._answer_text()
+        text.evidence_count = len(answer.evidence)
+        await text.end(answer.text)
+        await self.mount_all(
+            [*_remarks(answer), *(CitationChip(self.evidence, c) for c in answer.citations)]
+        )
+
+    async def stop(self) -> None:
+        """Say that the user ended it, and keep what had come."""
+        self.show_status("")
+        if self._text is not None:
+            await self._text.end(self._text.source)
+        await self.mount(_remark("Stopped.", "muted"))
+
+    async def fail(self, problem: str, hint: str) -> None:
+        """Say what went wrong in a sentence, with what to do, and keep what had come."""
+        self.show_status("")
+        self.add_class("-failed")
+        if self._text is not None:
+            await self._text.end(self._text.source)
+        await self.mount(_remark(f"! {problem}", "problem"))
+        if hint:
+            await self.mount(_remark(hint, "muted"))
+
+    def on_markdown_link_clicked(self, event: Markdown.LinkClicked) -> None:
+        """Open the source that a citation in the text points at."""
+        event.stop()
+        assert self._text is not None
+        n = self._text.cited(event.href)
+        if n is not None:
+            self.post_message(OpenSource(self.evidence, n))
+
+    def on_click(self) -> None:
+        """Show this answer's passages."""
+        if self.evidence.hits:
+            self.post_message(ShowSources(self.evidence))
+
+    async def _answer_text(self) -> AnswerText:
+        if self._text is None:
+            # Here, because Markdown costs a third of the start-up time.
+            from ragopt_tui.ui.widgets.answer_text import AnswerText
+
+            self._text = AnswerText(len(self.evidence.hits))
+            await self.mount(self._text, after=".status")
+        return self._text
+
+    def _who(self) -> Content:
+        mark = "◆" if self.variant == "quotes" else "◇"
+        return Content.styled(f"{mark} {speaker(self.variant)}", "bold")
+
+
+def _remarks(answer: Answer) -> Iterator[Static]:
+    if answer.unsupported:
+        yield _remark(f"! Not supported by its sources: {answer.unsupported}", "problem")
+    if answer.refused and answer.evidence:
+        yield _remark("! Not in the documents. The closest passages are under Sources.", "problem")
+    elif answer.refused:
+        yield _remark("! Not in the documents.", "problem")
+    if answer.dangling:
+        named = ", ".join(f"[{n}]" for n in answer.dangling)
+        points = "points" if len(answer.dangling) == 1 else "point"
+        yield _remark(f"! {named} {points} at no source.", "problem")
+
+
+def _remark(text: str, kind: str) -> Static:
+    return Static(without_controls(text), markup=False, classes=f"remark -{kind}")

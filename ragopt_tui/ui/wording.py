@@ -1,0 +1,66 @@
+"""How counts, times, places and names are written on the screen."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from ragopt_tui.models.variant import builtin_variants
+from ragopt_tui.plaintext import one_line
+
+
+def count(number: int, noun: str) -> str:
+    """Give a number with its noun: `1 document`, `1,204 passages`."""
+    return f"{number:,} {noun if number == 1 else noun + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Give seconds as people say them: `0.3 s`, `42 s`, `3 min`, `2 h 5 min`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def lines(first: int, last: int) -> str:
+    """Give a range of lines: `line 7` or `lines 41–48`."""
+    return f"line {first}" if first == last else f"lines {first}–{last}"
+
+
+def place(page: int | None, first: int, last: int) -> str:
+    """Give where a passage stands: `page 3, lines 41–48`, or its lines where there are no pages."""
+    where = lines(first, last)
+    return f"page {page}, {where}" if page is not None else where
+
+
+def shorten(name: str, width: int) -> str:
+    """Cut the middle out of a name, so that its start and its ending stay readable."""
+    name = one_line(name, 4096)
+    if cell_len(name) <= width:
+        return name
+    if width < 5:
+        return name[:width]
+    tail = max(2, (width - 1) * 3 // 5)
+    head = width - 1 - tail
+    return f"{name[:head]}…{name[-tail:]}"
+
+
+def variant_name(variant: str) -> str:
+    """Name a variant by its id: the built-in ones by their own names, others by their file."""
+    names = {known.id: known.name for known in builtin_variants()}
+    return names.get(variant) or one_line(variant.rstrip("/").rsplit("/", 1)[-1], 48)
+
+
+def speaker(variant: str) -> str:
+    """Say who answered and how: `quotes — verbatim`, or the variant and that it generates."""
+    return f"{variant_name(variant)} — {'verbatim' if variant == 'quotes' else 'generated'}"
+
+
+def progress_bar(fraction: float, width: int) -> str:
+    """Draw a bar that reads without colour: `━━━━────`."""
+    done = round(max(0.0, min(1.0, fraction)) * width)
+    return "━" * done + "─" * (width - done)

@@ -1,0 +1,114 @@
+"""A folder of documents with the engine that answers from it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual.message import Message
+
+from ragopt_tui.chat.engine_client import EngineState
+from ragopt_tui.errors import RagoptError
+from ragopt_tui.knowledge.document import Document
+from ragopt_tui.settings import Settings
+from ragopt_tui.ui.engine_like import EngineLike
+from ragopt_tui.ui.indexing import Indexing
+from ragopt_tui.ui.library import LibraryLike
+from ragopt_tui.ui.messages import EngineChanged, IndexChanged, IndexOpened
+
+_LOOK_SECONDS = 0.2
+_MOST_RESTARTS = 3
+_RESTART_WINDOW_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedDocument:
+    """A document as the engine gave it; `changed` since it was indexed."""
+
+    document: Document
+    changed: bool
+
+
+class Workspace:
+    """Keeps index and engine going and tells `post` what happens."""
+
+    def __init__(
+        self,
+        docs: Path,
+        settings: Settings,
+        engine: EngineLike,
+        library: LibraryLike,
+        post: Callable[[Message], object],
+    ) -> None:
+        self.docs, self.library, self.engine = docs, library, engine
+        self.indexing = Indexing(docs)
+        self._settings, self._post = settings, post
+        self._deaths: deque[float] = deque(maxlen=_MOST_RESTARTS)
+        engine.on_state = self._engine_changed
+
+    async def open(self) -> None:
+        """Start the engine and, where an index is there already, let it serve."""
+        try:
+            await self.engine.start()
+            if await asyncio.to_thread(self.library.has_index):
+                await self._open_index()
+        except RagoptError as error:
+            self._post(EngineChanged("dead", str(error)))
+
+    async def follow_index(self, rebuild: bool = False) -> None:
+        """Have the documents read, say how far it is, and let the engine use the result."""
+        try:
+            self._indexing_is(await asyncio.to_thread(self.library.begin, rebuild))
+            while self.indexing.running:
+                await asyncio.sleep(_LOOK_SECONDS)
+                self._indexing_is(await asyncio.to_thread(self.library.look))
+        except RagoptError as error:
+            self._indexing_is(
+                Indexing(self.docs, running=False, problem=error.message, hint=error.hint)
+            )
+        try:
+            await self._open_index()
+        except RagoptError as error:
+            self._post(EngineChanged("dead", str(error)))
+
+    async def restart_engine(self) -> None:
+        """Start the engine after it died, unless it keeps dying."""
+        now = time.monotonic()
+        often = len(self._deaths) == _MOST_RESTARTS
+        if often and now - self._deaths[0] < _RESTART_WINDOW_SECONDS:
+            return
+        self._deaths.append(now)
+        try:
+            await self.engine.start()
+        except RagoptError as error:
+            self._post(EngineChanged("dead", str(error)))
+
+    async def document(self, file: str) -> OpenedDocument:
+        """Read a document through the engine; raises RagoptError."""
+        values = await self.engine.call("document", {"file": file})
+        document = Document(
+            file=values["file"],
+            title=values["title"],
+            text=values["text"],
+            blocks=(),
+            line_numbers=tuple(values["line_numbers"]),
+            pages=tuple(values["pages"]),
+        )
+        return OpenedDocument(document, bool(values["changed"]))
+
+    async def _open_index(self) -> None:
+        params = {"docs": str(self.docs), "embedder": self._settings.embedder}
+        opened = await self.engine.call("open", params)
+        self._post(IndexOpened(int(opened["passages"])))
+
+    def _indexing_is(self, indexing: Indexing) -> None:
+        if indexing != self.indexing or not indexing.running:
+            self.indexing = indexing
+            self._post(IndexChanged(indexing))
+
+    def _engine_changed(self, state: EngineState, reason: str) -> None:
+        self._post(EngineChanged(state, reason))
