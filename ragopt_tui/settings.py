@@ -70,8 +70,8 @@ class Settings:
     passages: int = 6
     """How many passages stand as evidence behind an answer."""
 
-    refusal_threshold: float = 0.5
-    """Quotes below this score are refused, from 0 (never refuse) to 1."""
+    refusal_threshold: float = 0.15
+    """Quotes are refused below this probability of answering the question, from 0 (never) to 1."""
 
     max_answer_tokens: int = 256
     """The longest generated answer, in tokens."""

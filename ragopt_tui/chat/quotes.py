@@ -117,15 +117,14 @@ def _quoted(unit: Unit, question: Question, number: int) -> str:
     if unit.row is None:
         return f"{markdown_escaped(unit.words)} [{number}]"
     row = unit.row
-    values = []
+    values: list[str] = []
     for cell in row.cells[1:]:
         if cell.text:
             value = markdown_escaped(f"{cell.column}: {cell.text}" if cell.column else cell.text)
             values.append(f"**{value}**" if question.years & years_in(cell.column) else value)
-    label = row.label if not row.cells[0].column else f"{row.cells[0].column}: {row.label}"
     caption = table_caption(unit.passage)
     note = f" ({markdown_escaped(caption)})" if caption else ""
-    return f"{markdown_escaped(label)} — {' · '.join(values)}{note} [{number}]"
+    return f"{markdown_escaped(row.named_label)} — {' · '.join(values)}{note} [{number}]"
 
 
 def _why_not(question: Question, units: Sequence[Unit]) -> str:

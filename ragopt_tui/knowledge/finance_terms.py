@@ -42,6 +42,12 @@ SAME_MEANING: tuple[tuple[str, ...], ...] = (
     ("return on equity", "roe"),
     ("return on invested capital", "roic"),
     ("lawsuit", "litigation", "legal proceedings", "complaint", "claim"),
+    ("q1", "first quarter"),
+    ("q2", "second quarter"),
+    ("q3", "third quarter"),
+    ("q4", "fourth quarter"),
+    ("h1", "first half", "first six months"),
+    ("h2", "second half"),
     ("increase", "increased", "rose", "grew", "growth", "up", "rise", "grow"),
     ("decrease", "decreased", "fell", "declined", "decline", "down", "drop", "dropped", "fall"),
 )

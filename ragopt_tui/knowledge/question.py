@@ -13,24 +13,7 @@ from ragopt_tui.knowledge.words import concepts_in, content_stems, stem, stems_o
 _YEAR = re.compile(r"\b(?:FY|CY|fiscal(?: year)?|[QH]\d)?\s?['’]?((?:19|20)\d\d)\b", re.IGNORECASE)
 _SHORT_YEAR = re.compile(r"(?:\b(?:FY|CY)\s?['’]?|\b[QH][1-4]\s?FY\s?|['’])(\d\d)\b", re.IGNORECASE)
 _LEGAL = frozenset(
-    [
-        "inc",
-        "corp",
-        "corporation",
-        "plc",
-        "ltd",
-        "limited",
-        "group",
-        "holdings",
-        "co",
-        "llc",
-        "ag",
-        "se",
-        "nv",
-        "sa",
-        "fund",
-        "the",
-    ]
+    "inc corp corporation plc ltd limited group holdings co llc ag se nv sa fund the".split()
 )
 
 

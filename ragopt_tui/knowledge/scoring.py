@@ -88,17 +88,17 @@ class Weights:
 
 
 WEIGHTS = Weights(
-    bias=-12.0,
+    bias=-16.82,
     of_parts=Parts(
-        similarity=3.7,
-        overlap=1.9,
-        own_overlap=2.1,
-        phrase=1.0,
-        rarest=1.0,
-        label=1.9,
-        period=3.5,
+        similarity=4.15,
+        overlap=2.11,
+        own_overlap=2.10,
+        phrase=1.09,
+        rarest=0.97,
+        label=2.25,
+        period=3.43,
         company=3.0,
-        kind=1.7,
+        kind=1.58,
     ),
 )
 _SENTENCE_LABEL = 0.84

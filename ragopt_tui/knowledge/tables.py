@@ -49,12 +49,16 @@ class Row:
         """The row's first cell."""
         return self.cells[0].text if self.cells else ""
 
+    @property
+    def named_label(self) -> str:
+        """The label, after its column's name where that says more than "item"."""
+        first = self.cells[0]
+        return first.text if _is_label_column(first) else f"{first.column} {first.text}"
+
     def sentence(self) -> str:
         """Give the row as words: `label: column value; column value`."""
-        first, rest = self.cells[0], self.cells[1:]
-        label = first.text if _is_label_column(first) else f"{first.column} {first.text}"
-        values = "; ".join(f"{c.column} {c.text}".strip() for c in rest if c.text)
-        return f"{label}: {values}" if values else label
+        values = "; ".join(f"{c.column} {c.text}".strip() for c in self.cells[1:] if c.text)
+        return f"{self.named_label}: {values}" if values else self.named_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,31 +76,35 @@ def is_figure(text: str) -> bool:
 
 def table_rows(passage: Passage) -> list[Row]:
     """Give the data rows of a table passage with their column headings (also those in `lead`)."""
-    split = _splitter(passage)
-    above = _lines(passage.lead, split)
-    lines = _lines(passage.text, split)
-    headers = [line for line in above if len(line.cells) > 1 and not line.is_rule]
-    body_from = 0 if headers else _header_lines(lines)
-    headers += [line for line in lines[:body_from] if line.cells and not line.is_rule]
+    head, body = _head_and_body(passage)
+    headers = [line for line in head if len(line.cells) > 1]
     rows = []
     section = ""
-    for line in lines[body_from:]:
-        if line.is_rule or not line.cells:
-            continue
+    for line in body:
         filled = [cell for cell in line.cells if cell[0]]
         if len(filled) == 1 and not is_figure(filled[0][0]):
             section = filled[0][0]
             rows.append(_row(line, [], ""))
-        else:
+        elif filled:
             rows.append(_row(line, headers, section))
     return rows
 
 
 def table_caption(passage: Passage) -> str:
-    """Give what stands before a table in `lead` and is no row: its title, period and unit."""
-    lines = _lines(passage.lead, _splitter(passage))
-    words = (line.cells[0][0] for line in lines if len(line.cells) == 1 and not line.is_rule)
-    return " ".join(words)
+    """Give what stands above a table and is no row: its title, period and unit."""
+    head, _ = _head_and_body(passage)
+    return " ".join(line.cells[0][0] for line in head if len(line.cells) == 1)
+
+
+def _head_and_body(passage: Passage) -> tuple[list[_Line], list[_Line]]:
+    """Part a table's lines, drawn rules left out; the head takes in the passage's lead."""
+    split = _splitter(passage)
+    above = _lines(passage.lead, split)
+    lines = _lines(passage.text, split)
+    has_headers = any(len(line.cells) > 1 for line in above)
+    body_from = 0 if has_headers else _header_lines(lines)
+    head = [line for line in [*above, *lines[:body_from]] if line.cells and not line.is_rule]
+    return head, [line for line in lines[body_from:] if line.cells and not line.is_rule]
 
 
 def _row(line: _Line, headers: Sequence[_Line], section: str) -> Row:
@@ -126,7 +134,7 @@ def _column(headers: Sequence[_Line], line: _Line, index: int) -> str:
             word = values[(index - 1) * len(values) // columns]
         if word and word not in words:
             words.append(word)
-    return " ".join(words)
+    return " ".join(words).replace("_", " ")
 
 
 def _is_label_column(cell: Cell) -> bool:

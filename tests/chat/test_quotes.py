@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +13,11 @@ from tests.passages import passage
 if TYPE_CHECKING:
     from ragopt_tui.knowledge.embedder import Embedder
 
-TARNBROOK = Profile("Annual Report 2024", "Tarnbrook Instruments plc", "fiscal 2024", "annual report")
+Ask = Callable[..., Answer]
+
+TARNBROOK = Profile(
+    "Annual Report 2024", "Tarnbrook Instruments plc", "fiscal 2024", "annual report"
+)
 CORVANE = Profile("Annual Report 2024", "Corvane Logistics Inc.", "fiscal 2024", "annual report")
 
 PASSAGES = [
@@ -41,8 +45,10 @@ PASSAGES = [
 
 
 @pytest.fixture(scope="module")
-def ask(embedder: Embedder):  # type: ignore[no-untyped-def]
-    def answer(question: str, passages: Sequence[Passage] = PASSAGES, threshold: float = 0.15) -> Answer:
+def ask(embedder: Embedder) -> Ask:
+    def answer(
+        question: str, passages: Sequence[Passage] = PASSAGES, threshold: float = 0.15
+    ) -> Answer:
         hits = [Hit(p, 1.0) for p in passages]
         return answer_with_quotes(
             question, hits, embedder, threshold=threshold, index_version="g1.v1", passages=6
@@ -51,27 +57,33 @@ def ask(embedder: Embedder):  # type: ignore[no-untyped-def]
     return answer
 
 
-def test_the_best_sentence_is_quoted_verbatim_with_its_citation(ask) -> None:  # type: ignore[no-untyped-def]
+def test_the_best_sentence_is_quoted_verbatim_with_its_citation(ask: Ask) -> None:
     answer = ask("How many people did Tarnbrook employ in fiscal 2024?")
-    assert answer.text.split("\n\n")[0] == "Tarnbrook employed 3,214 people at the end of the year. [1]"
+    assert (
+        answer.text.split("\n\n")[0]
+        == "Tarnbrook employed 3,214 people at the end of the year. [1]"
+    )
     assert answer.citations[0].quote == "Tarnbrook employed 3,214 people at the end of the year."
     assert not answer.refused
 
 
-def test_the_company_decides_between_alike_sentences(ask) -> None:  # type: ignore[no-untyped-def]
+def test_the_company_decides_between_alike_sentences(ask: Ask) -> None:
     answer = ask("How many people work at Corvane?")
     assert answer.text.startswith("Corvane employed 9,120 people.")
     assert (answer.citations[0].file, answer.citations[0].line_start) == ("corvane.md", 40)
 
 
-def test_a_table_row_is_quoted_with_its_columns_and_unit(ask) -> None:  # type: ignore[no-untyped-def]
+def test_a_table_row_is_quoted_with_its_columns_and_unit(ask: Ask) -> None:
     answer = ask("What was Tarnbrook's capex in 2023?")
     first = answer.text.split("\n\n")[0]
-    assert first == "Capital expenditures — 2024: 44.9 · **2023: 39.2** (Selected data ($ in millions)) [3]"
+    assert (
+        first
+        == "Capital expenditures — 2024: 44.9 · **2023: 39.2** (Selected data ($ in millions)) [3]"
+    )
     assert answer.citations[0].quote == "| Capital expenditures | 44.9 | 39.2 |"
 
 
-def test_a_reason_is_found_in_the_sentence_that_refers_back(ask) -> None:  # type: ignore[no-untyped-def]
+def test_a_reason_is_found_in_the_sentence_that_refers_back(ask: Ask) -> None:
     answer = ask("Why did Tarnbrook's research and development expense increase?")
     assert "new gas analyser" in answer.text.split("\n\n")[0]
 
@@ -84,7 +96,7 @@ def test_a_reason_is_found_in_the_sentence_that_refers_back(ask) -> None:  # typ
         "What was Corvane's dividend per share in 2019?",
     ],
 )
-def test_what_the_documents_do_not_say_is_refused(ask, question: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_the_documents_do_not_say_is_refused(ask: Ask, question: str) -> None:
     answer = ask(question)
     assert answer.refused
     assert answer.text.startswith(REFUSAL)
@@ -92,19 +104,19 @@ def test_what_the_documents_do_not_say_is_refused(ask, question: str) -> None:  
     assert len(answer.evidence) == 3
 
 
-def test_a_year_that_no_passage_mentions_is_named_in_the_refusal(ask) -> None:  # type: ignore[no-untyped-def]
+def test_a_year_that_no_passage_mentions_is_named_in_the_refusal(ask: Ask) -> None:
     assert "2019" in ask("What was Corvane's dividend per share in 2019?").text
 
 
-def test_markup_in_a_document_is_shown_as_written(ask) -> None:  # type: ignore[no-untyped-def]
+def test_markup_in_a_document_is_shown_as_written(ask: Ask) -> None:
     answer = ask("What loud claims does Corvane make?", threshold=0.0)
     assert r"\[bold\]Loud\[/bold\] \*claims\*" in answer.text
 
 
-def test_nothing_to_quote_is_a_refusal(ask) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_to_quote_is_a_refusal(ask: Ask) -> None:
     assert ask("What was revenue?", []).refused
 
 
 @pytest.mark.parametrize("question", ["?", "…", "x" * 50_000, "¿Cuál fue el ingreso?", "[1] * _ `"])
-def test_odd_questions_give_an_answer_or_a_refusal(ask, question: str) -> None:  # type: ignore[no-untyped-def]
+def test_odd_questions_give_an_answer_or_a_refusal(ask: Ask, question: str) -> None:
     assert isinstance(ask(question), Answer)

@@ -1,0 +1,140 @@
+"""The commands, thin: each imports what it needs when it runs.
+
+Exit codes: 0 done, 1 failed (one sentence on standard error), 2 wrong usage,
+3 the documents do not say (`ask` with a single question), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ragopt_tui import __version__
+from ragopt_tui.errors import RagoptError
+
+FAILED, REFUSED, INTERRUPTED = 1, 3, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program and give its exit code."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return command(options)
+    except RagoptError as error:
+        print(f"ragopt-tui: {error}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _open(options: argparse.Namespace) -> int:
+    from ragopt_tui.models.variant import resolve_variant
+    from ragopt_tui.settings import load_settings
+    from ragopt_tui.ui.app import RagoptApp
+
+    settings = load_settings()
+    variant = resolve_variant(options.model or settings.model)
+    app = RagoptApp(_folder(options.docs) if options.docs else None, settings, variant.id)
+    app.run()
+    return app.return_code or 0
+
+
+def _index(options: argparse.Namespace) -> int:
+    from ragopt_tui.commands.index import index_folder
+
+    return index_folder(_folder(options.folder), options.rebuild, options.json)
+
+
+def _search(options: argparse.Namespace) -> int:
+    from ragopt_tui.commands.questions import search
+
+    return search(_folder(options.docs), _questions(options), options.limit, options.json)
+
+
+def _ask(options: argparse.Namespace) -> int:
+    from ragopt_tui.commands.questions import ask
+
+    return ask(_folder(options.docs), _questions(options), options.model, options.json)
+
+
+def _questions(options: argparse.Namespace) -> str | Path:
+    """Give the one question asked, or the file of questions."""
+    if options.questions is not None:
+        if options.question is not None:
+            raise RagoptError("Give a question or --questions FILE, not both.")
+        return Path(options.questions)
+    if not options.question or not options.question.strip():
+        raise RagoptError("There is no question.", 'Give one in quotes: "What was revenue?".')
+    return str(options.question)
+
+
+def _folder(name: str) -> Path:
+    path = Path(name).expanduser()
+    if not path.is_dir():
+        what = "is a file, not a folder" if path.exists() else "does not exist"
+        raise RagoptError(f"The documents folder {name} {what}.", "Give a folder of documents.")
+    return path.resolve()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ragopt-tui",
+        description="Answers questions about the financial documents in a folder, with citations.",
+        epilog="Without a command the assistant opens. Settings, keys and formats: see the README.",
+    )
+    parser.add_argument("--version", action="version", version=f"ragopt-tui {__version__}")
+    parser.add_argument("--docs", metavar="DIR", help="the folder of documents to open")
+    _add_model(parser)
+    parser.set_defaults(run=_open)
+    commands = parser.add_subparsers(title="commands", metavar="")
+
+    index = commands.add_parser("index", help="index a folder of documents, or what changed in it")
+    index.add_argument("folder", metavar="DIR", help="the folder of documents")
+    index.add_argument("--rebuild", action="store_true", help="index every file again")
+    index.add_argument("--json", action="store_true", help="print the summary as JSON")
+    index.set_defaults(run=_index)
+
+    search = commands.add_parser("search", help="find the passages closest to a question")
+    _add_questions(search)
+    search.add_argument(
+        "-k", dest="limit", metavar="N", type=_positive, default=10, help="how many (default: 10)"
+    )
+    search.set_defaults(run=_search)
+
+    ask = commands.add_parser("ask", help="answer a question with citations")
+    _add_questions(ask)
+    _add_model(ask)
+    ask.set_defaults(run=_ask)
+    return parser
+
+
+def _add_questions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("question", nargs="?", metavar="QUESTION", help="the question, in quotes")
+    parser.add_argument(
+        "--questions",
+        metavar="FILE",
+        help='JSON lines with "question" each; prints one line of JSON for each, in order',
+    )
+    parser.add_argument("--docs", metavar="DIR", required=True, help="the folder of documents")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        metavar="VARIANT",
+        help="who answers: quotes, builtin, builtin-q8_0, a Hugging Face folder or a GGUF file",
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number

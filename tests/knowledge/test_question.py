@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+
+from ragopt_tui.knowledge.question import understand, years_in
+
+COMPANIES = ["Tarnbrook Instruments plc", "Veldmark Foods Group N.V.", "Larkfield Income Fund"]
+
+
+@pytest.mark.parametrize(
+    ("text", "years"),
+    [
+        ("revenue in 2023", {"2023"}),
+        ("capex FY24", {"2024"}),
+        ("fiscal 2023 against FY 2022", {"2023", "2022"}),
+        ("Q3 FY24 margin", {"2024"}),
+        ("growth in '23", {"2023"}),
+        ("2023-Q1", {"2023"}),
+        ("1,577 employees and 20231 units", set()),
+    ],
+)
+def test_years_are_read_as_analysts_write_them(text: str, years: set[str]) -> None:
+    assert years_in(text) == years
+
+
+def test_a_company_is_recognised_by_its_name_without_the_legal_form() -> None:
+    asked = understand("What was veldmark's capex?", COMPANIES)
+    assert asked.companies == {"Veldmark Foods Group N.V."}
+    assert "veldmark" not in asked.stems
+
+
+def test_an_abbreviation_brings_its_long_form_into_the_search() -> None:
+    assert "capital expenditures" in understand("capex FY24").search_text
+
+
+def test_a_question_of_only_punctuation_asks_for_nothing() -> None:
+    asked = understand("?!… --")
+    assert asked.stems == ()
+    assert asked.years == asked.companies == frozenset()
