@@ -81,20 +81,28 @@ class _Sized:
 
 
 def _prose_cuts(text: str, run: Run, sizer: Sizer, room: int) -> list[Cut]:
+    """Pack paragraphs; a passage that begins within someone's speech has the name in its lead."""
+    names = {atom.speaker for atom in run.atoms if sizer.cost(atom.speaker) <= room // 4}
+    room -= max(map(sizer.cost, names), default=0)
+
+    def cut(atoms: Sequence[_Sized]) -> Cut:
+        name = atoms[0].atom.speaker
+        return _cut(run, atoms, name if name in names else "", sizer)
+
     cuts: list[Cut] = []
     current: list[_Sized] = []
     for unit in _units(_sized(text, run.atoms, sizer, room)):
         size, held = _total(unit), _total(current)
         joins = held + size <= min(PROSE_TARGET, room) or (size < _SMALL and held + size <= room)
         if current and not joins:
-            cuts.append(_cut(run, current, "", sizer))
+            cuts.append(cut(current))
             current = []
         if size <= room:
             current.extend(unit)
         else:
-            cuts.extend(_long_unit(text, run, sizer, unit, room))
+            cuts.extend(map(cut, _pieces(unit, room, min(PROSE_TARGET, room))))
     if current:
-        cuts.append(_cut(run, current, "", sizer))
+        cuts.append(cut(current))
     return cuts
 
 
@@ -108,20 +116,6 @@ def _units(atoms: Sequence[_Sized]) -> Iterator[list[_Sized]]:
         unit.append(sized)
     if unit:
         yield unit
-
-
-def _long_unit(
-    text: str, run: Run, sizer: Sizer, unit: Sequence[_Sized], room: int
-) -> Iterator[Cut]:
-    """Cut a long paragraph; the line that introduces it (a speaker's name) leads each piece."""
-    label = unit[0].atom
-    name = text[label.start : label.end] if label.clings and len(unit) > 1 else ""
-    if sizer.cost(name) > room // 4:
-        name = ""
-    inner = room - sizer.cost(name)
-    atoms = _sized(text, [sized.atom for sized in unit], sizer, inner)
-    for number, piece in enumerate(_pieces(atoms, inner, min(PROSE_TARGET, inner))):
-        yield _cut(run, piece, name if number else "", sizer)
 
 
 def _table_cuts(text: str, run: Run, sizer: Sizer, room: int) -> list[Cut]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
@@ -22,8 +23,15 @@ _PART = re.compile(
     r"^(?:PART|Part)\s+[IVX\d]+\b|^(?:ITEM|Item)\s+\d+[A-C]?\b|^(?:NOTE|Note)\s+\d+\b"
     r"|^(?:SECTION|Section|CHAPTER|Chapter|APPENDIX|Appendix|SCHEDULE|ANNEX|Annex)\s+[A-Z\d]+\b"
 )
+_ABBREVIATED = re.compile(r"(?:\b[A-Z]\.){1,3}$|\b(?:INC|CORP|LTD|CO)\.$")
 _BULLET = re.compile(r"^\s*(?:[-•*–▪‣◦]|\(?[a-z\d]{1,2}[.)])\s+\S")
 _ENDS_SENTENCE = (".", ",", ";", "?", "!", ":")
+_TITLE_WORDS = re.compile(
+    r"\b(?:report|results|transcript|conference call|earnings call|memorandum|statements?|letter|"
+    r"fact ?sheet|prospectus|form 10-[KQ])\b",
+    re.IGNORECASE,
+)
+_TITLE_LINES = 3
 _LONGEST_HEADING = 100
 
 
@@ -48,6 +56,7 @@ def plain_blocks(
         taken.update(range(index, _heading_end(lines, index) + 1))
     starts = breaks | _caption_starts(lines, tables, taken)
     blocks.extend(_paragraphs(lines, spans, taken, starts))
+    blocks = _with_title_joined(lines, spans, blocks)
     return with_captions(text, with_gaps_filled(text, spans, blocks))
 
 
@@ -67,6 +76,37 @@ def _heading_block(lines: Sequence[str], spans: Sequence[Line], index: int, leve
 def _heading_end(lines: Sequence[str], index: int) -> int:
     """The last line of a heading: its underline, if it has one."""
     return index + 1 if index + 1 < len(lines) and _underline(lines[index + 1]) else index
+
+
+def _with_title_joined(
+    lines: Sequence[str], spans: Sequence[Line], blocks: Sequence[Block]
+) -> list[Block]:
+    """Make the title of the first lines: name, kind and period often stand one below another."""
+    ordered = sorted(blocks, key=lambda block: block.start)
+    first = next((at for at, line in enumerate(lines) if line.strip()), 0)
+    last = first
+    while (
+        last < first + _TITLE_LINES - 1 and last + 1 < len(lines) and _continues_title(lines, last)
+    ):
+        last += 1
+    if last == first or not ordered or ordered[0].start != spans[first][0]:
+        return ordered
+    end = spans[last][1]
+    heading = " — ".join(" ".join(line.split()) for line in lines[first : last + 1])
+    rest = [
+        dataclasses.replace(block, start=max(block.start, min(end + 1, block.end)))
+        for block in ordered
+        if block.end > end
+    ]
+    return [Block("heading", spans[first][0], end, level=1, heading=heading), *rest]
+
+
+def _continues_title(lines: Sequence[str], index: int) -> bool:
+    line, below = lines[index].strip(), lines[index + 1].strip()
+    if not below or is_rule(below) or max(len(line), len(below)) > _LONGEST_HEADING:
+        return False
+    is_titular = _is_capitals(below) or _TITLE_WORDS.search(below) is not None
+    return is_titular and not below.endswith(_ENDS_SENTENCE) and "  " not in line + below
 
 
 def _underline(line: str) -> str:
@@ -117,7 +157,8 @@ def _heading_level(lines: Sequence[str], index: int) -> int:
 
 def _is_capitals(line: str) -> bool:
     letters = [letter for letter in line if letter.isalpha()]
-    if len(letters) < 4 or line.endswith((".", ",", ";")) or len(line.split()) > 14:
+    ends = line.endswith((".", ",", ";")) and _ABBREVIATED.search(line) is None
+    if len(letters) < 4 or ends or len(line.split()) > 14:
         return False
     return all(letter.isupper() for letter in letters)
 

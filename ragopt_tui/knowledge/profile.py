@@ -11,7 +11,7 @@ from ragopt_tui.knowledge.passage import Profile
 from ragopt_tui.knowledge.structure import readable_name, without_marks
 
 _FIRST_CHARACTERS = 3_000
-_FIRST_LINES = 40
+_FIRST_PARAGRAPHS = 40
 _LONGEST_COMPANY = 70
 
 _SUFFIX = (
@@ -96,26 +96,28 @@ def detect_profile(document: Document) -> Profile:
     """Give what title, first lines and file name say; a field is empty where none does."""
     stem = PurePosixPath(document.file).stem
     name = re.sub(r"[\s_.]+", " ", stem)
-    first = _first_lines(document)
-    sources = (document.title, name, *first, " ".join(first))
-    form = _form((document.title, name, *first[:12]))
+    paragraphs = _first_paragraphs(document)
+    lines = [
+        words for part in paragraphs for line in part.split("\n") if (words := without_marks(line))
+    ]
+    form = _form((document.title, name, *lines[:12]))
     return Profile(
         title=document.title,
-        company=_company(document, first, form),
-        period=_period(sources),
+        company=_company(document, lines),
+        period=_period((document.title, name, *map(without_marks, paragraphs))),
         form=form,
     )
 
 
-def _first_lines(document: Document) -> list[str]:
-    """The lines that a reader sees first, without the figures of tables but with their captions."""
-    lines: list[str] = []
+def _first_paragraphs(document: Document) -> list[str]:
+    """What a reader sees first; of tables only the captions, whose figures would mislead."""
+    paragraphs: list[str] = []
     for block in document.blocks:
-        if block.start > _FIRST_CHARACTERS or len(lines) >= _FIRST_LINES:
+        if block.start > _FIRST_CHARACTERS or len(paragraphs) >= _FIRST_PARAGRAPHS:
             break
         words = document.text[block.start : min(block.end, _FIRST_CHARACTERS)]
-        lines.extend([block.caption] if block.kind == "table" else words.split("\n"))
-    return [words for line in lines if (words := without_marks(line))]
+        paragraphs.append(block.caption if block.kind == "table" else words)
+    return paragraphs
 
 
 def _form(sources: Sequence[str]) -> str:
@@ -130,8 +132,8 @@ def _form(sources: Sequence[str]) -> str:
     return ""
 
 
-def _company(document: Document, first: Sequence[str], form: str) -> str:
-    for source in (document.title, *first[:12]):
+def _company(document: Document, lines: Sequence[str]) -> str:
+    for source in (document.title, *lines[:12]):
         found = _COMPANY.search(source)
         if found and len(found[1]) <= _LONGEST_COMPANY:
             return found[1].strip(" ,")
@@ -169,12 +171,13 @@ def _starts_with_form(words: str) -> bool:
 
 
 def _period(sources: Sequence[str]) -> str:
-    """The first period that a source names in full; else a bare year of title or file name."""
+    """The first period that a source names in full; else a year beside the title or the form."""
     for source in sources:
         period = _named_period(source)
         if period:
             return period
-    for source in sources[:2]:
+    beside_form = [source for source in sources[2:14] if len(source) <= 100 and _form([source])]
+    for source in (*sources[:2], *beside_form):
         years = _BARE_YEAR.findall(source)
         if years:
             return str(max(years))

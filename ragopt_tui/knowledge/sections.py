@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ragopt_tui.knowledge.document import Block, Document
 from ragopt_tui.knowledge.passage import Profile
 from ragopt_tui.knowledge.sentences import sentence_spans
+from ragopt_tui.knowledge.speakers import speakers_of
 from ragopt_tui.knowledge.structure import is_rule, without_marks
 
 _LABEL_LENGTH = 90
@@ -22,13 +23,15 @@ class Atom:
     """The smallest piece kept whole if it fits: `text[start:end]`, a sentence, a row or a line.
 
     `opens` says that a paragraph or table begins with it; `clings` that it must not be the last
-    of a passage, because it introduces what follows: a speaker's name, a group of rows.
+    of a passage, because it introduces what follows: a speaker's name, a group of rows. `speaker`
+    is who says it, where the atom itself does not tell.
     """
 
     start: int
     end: int
     opens: bool = False
     clings: bool = False
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,11 @@ class Run:
 
 def runs_of(document: Document, profile: Profile) -> list[Run]:
     """Give the runs of a document; one that has only headings gets them as prose."""
+    speakers = speakers_of(document.text, document.blocks)
     runs = [
         run
         for headings, blocks in _sections(document, profile)
-        for run in _runs(document, headings, blocks)
+        for run in _runs(document, headings, blocks, speakers)
         if run.atoms
     ]
     if runs:
@@ -91,20 +95,29 @@ def _names(path: Sequence[tuple[int, str]], profile: Profile) -> tuple[str, ...]
     return names[1:] if names and names[0] == profile.title else names
 
 
-def _runs(document: Document, headings: tuple[str, ...], blocks: Sequence[Block]) -> Iterator[Run]:
+def _runs(
+    document: Document,
+    headings: tuple[str, ...],
+    blocks: Sequence[Block],
+    speakers: Mapping[int, str],
+) -> Iterator[Run]:
+    atoms: list[Atom] = []
     prose: list[Block] = []
+    speaker = ""
     for block in blocks:
         if block.kind != "table":
+            speaker = speakers.get(block.start, speaker)
             prose.append(block)
+            atoms.extend(_content_atoms(document.text, block, speaker, block.start in speakers))
             continue
         captions = _own_captions(document.text, prose, block)
-        prose = prose[: len(prose) - len(captions)]
-        if prose:
-            yield _prose_run(document.text, headings, prose)
-        prose = []
+        above = [atom for atom in atoms if not captions or atom.start < captions[0].start]
+        if above:
+            yield Run("prose", headings, tuple(above))
+        atoms, prose = [], []
         yield _table_run(document, headings, captions, block)
-    if prose:
-        yield _prose_run(document.text, headings, prose)
+    if atoms:
+        yield Run("prose", headings, tuple(atoms))
 
 
 def _own_captions(text: str, before: Sequence[Block], table: Block) -> list[Block]:
@@ -118,13 +131,14 @@ def _own_captions(text: str, before: Sequence[Block], table: Block) -> list[Bloc
     return captions
 
 
-def _prose_run(text: str, headings: tuple[str, ...], blocks: Sequence[Block]) -> Run:
-    atoms: list[Atom] = []
-    for block in blocks:
-        atoms.extend(
-            _code_atoms(text, block) if block.kind == "code" else _prose_atoms(text, block)
-        )
-    return Run("prose", headings, tuple(atoms))
+def _content_atoms(text: str, block: Block, speaker: str, names: bool) -> list[Atom]:
+    """A block's atoms; where the block `names` its speaker, the first of them does."""
+    atoms = _code_atoms(text, block) if block.kind == "code" else _prose_atoms(text, block)
+    if not speaker:
+        return atoms
+    told = int(names)
+    silent = [dataclasses.replace(atom, speaker=speaker) for atom in atoms[told:]]
+    return [*atoms[:told], *silent]
 
 
 def _prose_atoms(text: str, block: Block) -> list[Atom]:

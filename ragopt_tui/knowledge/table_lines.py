@@ -10,7 +10,7 @@ from ragopt_tui.knowledge.structure import is_rule
 
 _SEPARATOR = re.compile(r"\s*\|\s*|[ \u00a0]{2,}|\t+|(?:\s?\.){4,}\s*")
 _FIGURE = re.compile(
-    r"^(?:[-–−+(]*\s*(?:US|C|A)?(?:[$€£¥]|USD|EUR|GBP|CHF)?\s*[-–−+(]*\d[\d,.]*\s*"
+    r"^(?:[-–−+(]*\s*(?:US|C|A)?(?:[$€£¥]|USD|EUR|GBP|CHF)?\s*[-–−+(]*\d(?:[\d,.]*\d)?\s*"
     r"(?:%|x|bps?|bp|pp|pts?|[mMbBkK]n?)?\)?%?\s*[*†‡]?|[—–-]{1,2}|n/[am]|n\.?[am]\.?|nil)$"
 )
 _PERIOD = re.compile(

@@ -9,11 +9,12 @@ from ragopt_tui.knowledge.table_lines import is_figure_cell, trailing_figures
 
 _CURRENCY = frozenset({"$", "€", "£", "¥", "US$"})
 _DATE = re.compile(r"(?:[A-Z][a-z]{2,8}\.?\s+\d{1,2}|(?:19|20)\d\d)$")
-_HEADING_CELL = re.compile(
-    r"(?:FY|Fiscal|fiscal|Q[1-4]|H[12]|[1-4]Q)\s*'?(?:19|20)?\d\d\b|"
-    r"(?:(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.?\s+\d{1,2},?\s+)?(?:19|20)\d\d\b|"
-    r"Change|% Change|%|\$|Variance|Total|Actual|Budget|Note"
-)
+_PERIOD = r"(?:FY|Fiscal|fiscal|Q[1-4]|H[12]|[1-4]Q)\s*'?(?:19|20)?\d\d\b"
+_WORDS = r"(?:% )?Change|%|\$|Variance|Total|Actual|Budget|Note"
+_YEAR = r"(?:19|20)\d\d\b"
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.?"
+_CELL = re.compile(rf"(?:{_PERIOD}|{_YEAR}|{_WORDS})$")
+_DATED_CELL = re.compile(rf"(?:{_MONTH}\s+\d{{1,2}},?\s+{_YEAR}|{_PERIOD}|{_WORDS})$")
 
 
 def with_columns_apart(lines: Sequence[str]) -> list[str]:
@@ -30,10 +31,11 @@ def with_columns_apart(lines: Sequence[str]) -> list[str]:
             for at in (index - 2, index - 1, index + 1, index + 2)
             if 0 <= at < len(lines)
         ]
-        if _is_row(line, counts[index], max(near, default=0)):
+        below = counts[index + 1] if index + 1 < len(lines) else 0
+        if below >= 2 and (heading := _heading_row(line, below)):
+            result[index] = heading
+        elif _is_row(line, counts[index], max(near, default=0)):
             result[index] = _row(line)
-        elif index + 1 < len(lines) and counts[index + 1] >= 2:
-            result[index] = _heading_row(line, counts[index + 1])
     return result
 
 
@@ -57,15 +59,23 @@ def _row(line: str) -> str:
 
 
 def _heading_row(line: str, columns: int) -> str:
-    """Divide a line into a label and as many column headings as the row below has figures."""
+    """Divide a line into a label and up to as many column headings as the row below has figures.
+
+    Give nothing for a line that ends with fewer than two headings: it heads no columns.
+    """
+    return max((_divided(line, columns, cell) for cell in (_DATED_CELL, _CELL)), key=_columns)
+
+
+def _divided(line: str, columns: int, cell: re.Pattern[str]) -> str:
     rest = line.rstrip()
     cells: list[str] = []
-    while rest and len(cells) < columns:
-        found = [match for match in _HEADING_CELL.finditer(rest) if match.end() == len(rest)]
-        if not found:
-            break
-        cells.insert(0, found[0].group())
-        rest = rest[: found[0].start()].rstrip()
-    if len(cells) < min(columns, 2):
-        return line
+    while rest and len(cells) < columns and (found := cell.search(rest)):
+        cells.insert(0, found.group())
+        rest = rest[: found.start()].rstrip()
+    if len(cells) < 2:
+        return ""
     return "  ".join([rest, *cells] if rest else cells)
+
+
+def _columns(line: str) -> int:
+    return line.count("  ")
