@@ -1,0 +1,223 @@
+"""Reading an index: hybrid search over the passages of a folder, as of its newest version."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+from lancedb.query import MatchQuery
+
+from ragopt_tui.errors import RagoptError
+from ragopt_tui.knowledge.catalogue import Catalogue
+from ragopt_tui.knowledge.location import CorruptIndex, Generation, IndexLocation, Manifest
+from ragopt_tui.knowledge.passage import Hit, Passage
+from ragopt_tui.knowledge.passage_table import (
+    PASSAGE_COLUMNS,
+    VECTOR_INDEX,
+    Table,
+    any_of,
+    open_table,
+    passages_from,
+)
+from ragopt_tui.knowledge.search_text import query_words
+
+if TYPE_CHECKING:
+    from ragopt_tui.knowledge.embedder import Vectors
+
+__all__ = ["CorruptIndex", "Index"]
+
+RANK_CONSTANT = 60
+"""Reciprocal rank fusion adds 1 / (RANK_CONSTANT + rank) of each list, ranks counted from 1."""
+
+_DEPTH = 60
+"""How many passages each of the two searches gives at least."""
+
+_PROBES = 32
+"""How many partitions of the vector index are searched."""
+
+_OPENING_ATTEMPTS = 5
+
+
+class Index:
+    """A folder's index, open for reading; each search sees what was written before it.
+
+    Its methods raise CorruptIndex where files turn out to be damaged. One search at a time.
+    """
+
+    def __init__(self, location: IndexLocation) -> None:
+        self._location = location
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="search")
+        self._lock = -1
+        self._manifest: Manifest | None = None
+        self._table: Table = None
+        self._has_vector_index = False
+        self._follow()
+
+    @classmethod
+    def open(cls, location: IndexLocation) -> Self:
+        """Open the serving generation; raises RagoptError if there is none, CorruptIndex."""
+        return cls(location)
+
+    @property
+    def version(self) -> str:
+        """What an answer names as its source: generation and version, like `g1.v14`."""
+        self._follow()
+        assert self._manifest is not None
+        return f"g{self._manifest.generation}.v{self._table.version}"
+
+    def count(self) -> int:
+        """Give the number of passages."""
+        self._follow()
+        return int(self._ask(self._table.count_rows))
+
+    def search(
+        self,
+        vector: Vectors | None,
+        text: str,
+        limit: int,
+        *,
+        where: Mapping[str, Sequence[str]] | None = None,
+    ) -> list[Hit]:
+        """Give the `limit` best passages by reciprocal rank fusion of meaning and words.
+
+        `vector` is a unit vector of shape (dimensions,), or None to go by words alone; a text
+        without words goes by meaning alone. `where` keeps passages whose `file`, `company`,
+        `period`, `form` or `kind` is one of some values.
+        """
+        self._follow()
+        condition = " AND ".join(any_of(name, values) for name, values in (where or {}).items())
+        depth = max(_DEPTH, limit)
+        rankings = list(
+            self._threads.map(
+                self._ask,
+                [
+                    lambda: self._by_meaning(vector, depth, condition),
+                    lambda: self._by_words(query_words(text), depth, condition),
+                ],
+            )
+        )
+        return self._hits(fuse(rankings)[:limit])
+
+    def passages_of(self, file: str) -> list[Passage]:
+        """Give a file's passages in the order of its text."""
+        self._follow()
+        query = self._table.search().where(any_of("file", [file])).select(list(PASSAGE_COLUMNS))
+        return sorted(passages_from(self._ask(query.to_arrow)), key=lambda p: p.char_start)
+
+    def close(self) -> None:
+        """Let go of the files, so that an outdated generation can be deleted."""
+        self._threads.shutdown()
+        self._table = None
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _by_meaning(self, vector: Vectors | None, depth: int, condition: str) -> list[int]:
+        if vector is None:
+            return []
+        query = self._table.search(vector, vector_column_name="vector").distance_type("dot")
+        if self._has_vector_index:
+            query = query.nprobes(_PROBES)
+        return _row_ids(query, "_distance", depth, condition)
+
+    def _by_words(self, words: str, depth: int, condition: str) -> list[int]:
+        if not words:
+            return []
+        query = self._table.search(MatchQuery(words, "search_text"))
+        return _row_ids(query, "_score", depth, condition)
+
+    def _hits(self, ranked: list[tuple[int, float]]) -> list[Hit]:
+        if not ranked:
+            return []
+        query = self._table.take_row_ids([row for row, _ in ranked])
+        rows: pa.Table = self._ask(query.select(list(PASSAGE_COLUMNS)).with_row_id(True).to_arrow)
+        found = dict(zip(rows["_rowid"].to_pylist(), passages_from(rows), strict=True))
+        return [Hit(found[row], score) for row, score in ranked]
+
+    def _follow(self) -> None:
+        """See the newest version of the serving generation."""
+        manifest = self._location.manifest()
+        if manifest is None:
+            raise RagoptError(f"There is no index of {self._location.docs} yet.", "Index it first.")
+        if manifest != self._manifest:
+            self._open_serving()
+            return
+        version = self._table.version
+        self._ask(self._table.checkout_latest)
+        if self._table.version != version:
+            self._look_for_vector_index()
+
+    def _open_serving(self) -> None:
+        for _ in range(_OPENING_ATTEMPTS):
+            manifest = self._location.manifest()
+            if manifest is None:
+                break
+            generation = self._location.generation(manifest.generation)
+            lock = _share(generation)
+            # It may have been replaced, and be about to be deleted, before it was locked.
+            if lock is not None and self._location.manifest() == manifest:
+                self._use(manifest, generation, lock)
+                return
+            if lock is not None:
+                os.close(lock)
+            elif self._location.manifest() == manifest:
+                raise CorruptIndex(generation.folder, "its files are missing")
+        raise RagoptError(
+            f"The index of {self._location.docs} is being replaced just now.", "Try again."
+        )
+
+    def _use(self, manifest: Manifest, generation: Generation, lock: int) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._lock = lock
+        self._manifest = None
+        self._table = self._ask(lambda: open_table(generation.folder), generation)
+        with Catalogue(generation.catalogue_file, read_only=True) as catalogue:
+            catalogue.fact("")
+        self._look_for_vector_index()
+        self._manifest = manifest
+
+    def _look_for_vector_index(self) -> None:
+        names = [index.name for index in self._ask(self._table.list_indices)]
+        self._has_vector_index = VECTOR_INDEX in names
+
+    def _ask(self, question: Any, generation: Generation | None = None) -> Any:
+        try:
+            return question()
+        except (RuntimeError, ValueError, OSError, pa.ArrowException) as error:
+            folder = generation.folder if generation else self._location.folder
+            raise CorruptIndex(folder, str(error).splitlines()[0][:200]) from error
+
+
+def fuse(rankings: Sequence[Sequence[int]]) -> list[tuple[int, float]]:
+    """Give rows and scores of several rankings as one, by reciprocal rank fusion, best first."""
+    scores: dict[int, float] = {}
+    for ranking in rankings:
+        for rank, row in enumerate(ranking, start=1):
+            scores[row] = scores.get(row, 0.0) + 1.0 / (RANK_CONSTANT + rank)
+    return sorted(scores.items(), key=lambda item: -item[1])
+
+
+def _row_ids(query: Any, score: str, depth: int, condition: str) -> list[int]:
+    if condition:
+        query = query.where(condition, prefilter=True)
+    found = query.select([score]).with_row_id(True).limit(depth).to_arrow()
+    ids: list[int] = found["_rowid"].to_pylist()
+    return ids
+
+
+def _share(generation: Generation) -> int | None:
+    try:
+        fd = os.open(generation.readers_lock, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    return fd
