@@ -61,7 +61,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "toggle_sidebar", "Models and jobs", "main", "f6", "Shows or hides them.", slash="models"
     ),
-    Action("toggle_sources", "Sources", "main", "f7", "Shows or hides them.", "Sources", "sources"),
+    Action("toggle_sources", "Sources", "main", "f4", "Shows or hides them.", "Sources", "sources"),
     Action("clear", "Clear the chat", "main", "ctrl+l", "/undo brings it back.", slash="clear"),
     Action("undo_clear", "Undo clearing", "main", "", "Brings the chat back.", slash="undo"),
     Action("copy_answer", "Copy the answer", "main", "f9", "With its sources.", slash="copy"),
@@ -86,7 +86,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("search_document", "Search", "document", "slash", "Finds text.", "Search"),
     Action("toggle_theme", "Light or dark", "app", "f8", "Changes the theme.", slash="theme"),
     Action("show_help", "Help", "app", "f1", "Every key and command.", "Help", "help"),
-    Action("commands", "Command palette", "app", "ctrl+p", "Finds any command.", "Commands"),
+    Action("commands", "Command palette", "app", "ctrl+p", "Finds any command.", "More"),
     Action("quit", "Quit", "app", "ctrl+q", "Reading documents goes on.", slash="quit"),
 )
 BY_NAME: dict[str, Action] = {action.name: action for action in ACTIONS}

@@ -83,13 +83,14 @@ class RagoptApp(App[None], inherit_bindings=False):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer what the open screen can do, and what works anywhere."""
         for action in self.actions:
+            if action.name == "commands":
+                continue
             where = "app" if action.scope == "app" else "screen"
-            name = "command_palette" if action.name == "commands" else action.name
-            if hasattr(self if where == "app" else screen, f"action_{name}"):
+            if hasattr(self if where == "app" else screen, f"action_{action.name}"):
                 yield SystemCommand(
                     action.title,
                     action.help,
-                    lambda call=f"{where}.{name}": self.call_later(self.run_action, call),
+                    lambda call=f"{where}.{action.name}": self.call_later(self.run_action, call),
                 )
 
     def action_show_help(self) -> None:

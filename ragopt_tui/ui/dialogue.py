@@ -56,8 +56,9 @@ class Dialogue:
         """Put a question at the end of the conversation; `run` answers it."""
         status = _READING if not self.ready else _WAITING if self.busy else ""
         exchange = Exchange(question, variant, self._clock(), status=status)
-        self._waiting.append(exchange)
+        # It waits only once its card is there, as an answer may begin at any moment.
         await self._conversation.add(exchange)
+        self._waiting.append(exchange)
 
     async def run(self) -> None:
         """Answer what waits, one after the other; call it after `add` and when ready."""

@@ -7,6 +7,9 @@ from rich.cells import cell_len
 from ragopt_tui.models.variant import builtin_variants
 from ragopt_tui.plaintext import one_line
 
+MUTED = "$foreground 65%"
+"""The style of what is said beside the point: places, times, hints."""
+
 
 def count(number: int, noun: str) -> str:
     """Give a number with its noun: `1 document`, `1,204 passages`."""

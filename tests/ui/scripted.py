@@ -59,7 +59,9 @@ PROFILE = Profile("Annual report 2023", "Northwind Industries", "FY2023", "annua
 HEADINGS = ("Management discussion", "Results of operations")
 
 
-def passage(file: str, first: str, last: str, kind: str = "prose", page: int | None = None) -> Passage:
+def passage(
+    file: str, first: str, last: str, kind: str = "prose", page: int | None = None
+) -> Passage:
     """The passage of a file that runs from the words `first` to the words `last`."""
     text = TEXTS[file]
     start = text.index(first)
@@ -76,14 +78,18 @@ def passage(file: str, first: str, last: str, kind: str = "prose", page: int | N
         headings=HEADINGS if file == REPORT else (),
         lead="",
         text=text[start:end],
-        profile=PROFILE if file == REPORT else Profile("Q4 2023 earnings call", "Northwind Industries", "Q4 2023"),
+        profile=PROFILE
+        if file == REPORT
+        else Profile("Q4 2023 earnings call", "Northwind Industries", "Q4 2023"),
     )
 
 
 def citation(n: int, of: Passage, quote: str) -> Citation:
     start = of.char_start + of.text.index(quote)
     line = of.line_start + of.text.count("\n", 0, start - of.char_start)
-    return Citation(n, of.file, of.page, line, line + quote.count("\n"), start, start + len(quote), quote)
+    return Citation(
+        n, of.file, of.page, line, line + quote.count("\n"), start, start + len(quote), quote
+    )
 
 
 PROSE = passage(REPORT, "Revenue rose by", "indexed prices.")

@@ -18,7 +18,7 @@ from ragopt_tui.knowledge.document import Document
 from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.widgets.document_view import DocumentView, Mark
 from ragopt_tui.ui.widgets.split_line import SplitLine
-from ragopt_tui.ui.wording import count, place, shorten
+from ragopt_tui.ui.wording import MUTED, count, place, shorten
 from ragopt_tui.ui.workspace import OpenedDocument
 
 _MOST_MATCHES = 10_000
@@ -161,11 +161,11 @@ class DocumentScreen(Screen[None]):
         if document is None:
             return Content()
         if not here.n:
-            return Content.styled(count(len(document.line_numbers), "line"), "$text-muted")
+            return Content.styled(count(len(document.line_numbers), "line"), MUTED)
         span = document.span(here.start, here.end)
         where = place(span.page, span.line_start, span.line_end)
         nth = f"{self._at + 1} of {len(self._places)}"
-        return Content.styled(f"{where} · citation {nth}", "$text-muted")
+        return Content.styled(f"{where} · citation {nth}", MUTED)
 
     def _notice(self, text: str) -> None:
         notice = self.query_one("#document-notice", Static)

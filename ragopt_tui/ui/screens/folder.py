@@ -18,7 +18,7 @@ from textual.widgets.option_list import Option
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.plaintext import without_controls
 from ragopt_tui.ui.folder_choice import checked_folder, folders_like
-from ragopt_tui.ui.wording import shorten
+from ragopt_tui.ui.wording import MUTED, shorten
 
 
 class FolderScreen(Screen[Path | None]):
@@ -26,9 +26,9 @@ class FolderScreen(Screen[Path | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back"),
+        Binding("enter", "open", "Open"),
         Binding("down", "into_list", "Choose below", show=False),
         Binding("tab", "complete", "Complete", priority=True),
-        Binding("ctrl+q", "app.quit", "Quit"),
     ]
 
     def __init__(self, known: Sequence[tuple[Path, str]], *, first: bool) -> None:
@@ -49,6 +49,11 @@ class FolderScreen(Screen[Path | None]):
             yield Input(placeholder="/path/to/documents", id="folder-path")
             yield Static("", id="folder-problem", markup=False)
             yield OptionList(id="folder-list")
+            yield Static(
+                "Type a path, or go down to choose one. Ctrl+Q quits.",
+                classes="dialog-hint",
+                markup=False,
+            )
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -75,6 +80,10 @@ class FolderScreen(Screen[Path | None]):
     def _choose_listed(self, event: OptionList.OptionSelected) -> None:
         self._choose(event.option_id or "")
 
+    def action_open(self) -> None:
+        """Open what is typed; the list and the field take Enter themselves while they have focus."""
+        self._choose(self.query_one(Input).value)
+
     def action_back(self) -> None:
         """Go back without a folder."""
         self.dismiss(None)
@@ -82,7 +91,7 @@ class FolderScreen(Screen[Path | None]):
     def action_into_list(self) -> None:
         """Go down into the folders offered."""
         folders = self.query_one(OptionList)
-        if folders.option_count:
+        if not folders.has_focus and folders.option_count:
             folders.focus()
             folders.highlighted = folders.highlighted or 0
 
@@ -113,4 +122,4 @@ class FolderScreen(Screen[Path | None]):
 
 def _row(path: Path, why: str) -> Content:
     name = shorten(without_controls(str(path)), 60)
-    return Content.assemble(name, (f"  {why}" if why else "", "$text-muted"))
+    return Content.assemble(name, (f"  {why}" if why else "", MUTED))

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from ragopt_tui.ui.actions import SCOPE_TITLES, Action
 from ragopt_tui.ui.keys import spoken
+from ragopt_tui.ui.wording import MUTED
 
 _KEYS, _SLASH, _TITLE = 20, 12, 20
 _MORE = (
@@ -62,5 +63,5 @@ def _row(action: Action) -> Content:
         (f"{keys:<{_KEYS}}", "bold"),
         (f"{slash:<{_SLASH}}", "$text-accent"),
         f"{action.title:<{_TITLE}} ",
-        (action.help, "$text-muted"),
+        (action.help, MUTED),
     )

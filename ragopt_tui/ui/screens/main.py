@@ -36,7 +36,7 @@ from ragopt_tui.ui.widgets.model_tree import ModelTree
 from ragopt_tui.ui.widgets.sidebar import Sidebar
 from ragopt_tui.ui.widgets.sources import Sources
 from ragopt_tui.ui.widgets.top_bar import TopBar
-from ragopt_tui.ui.wording import count, shorten, speaker
+from ragopt_tui.ui.wording import MUTED, count, shorten, speaker
 from ragopt_tui.ui.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ class MainScreen(ConversingScreen):
     def _show_state(self) -> None:
         """Bring the line below the prompt and the empty conversation up to date."""
         indexing = self.workspace.indexing
-        right = Content.styled(speaker(self.variant_id), "$text-muted")
+        right = Content.styled(speaker(self.variant_id), MUTED)
         self.pane.status.show(self._engine_note or indexing.line, right)
         files = indexing.summary.get("files")
         about = f"about {count(files, 'document')}" if files else "about these documents"
@@ -242,8 +242,14 @@ class MainScreen(ConversingScreen):
         self.post_message(messages.ShowSources(evidence))
 
     def _toggle(self, selector: str) -> None:
-        self.panels[selector].toggle()
+        panel = self.panels[selector]
+        panel.toggle()
         self._arrange()
+        if panel.state == "over":
+            # What lies over the chat is what the next keys are meant for.
+            first = self.query(f"{selector} SourceCard, {selector} ModelTree")
+            if first:
+                first.first().focus()
 
     def _arrange(self) -> None:
         for selector, panel in self.panels.items():
@@ -284,17 +290,17 @@ class MainScreen(ConversingScreen):
 def _welcome(problem_hint: str, empty: bool) -> Content:
     """What stands in a conversation without questions."""
     if problem_hint:
-        return Content.styled(problem_hint, "$text-muted")
+        return Content.styled(problem_hint, MUTED)
     if empty:
         return Content.assemble(
             ("No documents were found in this folder.\n\n", "bold"),
-            ("Put some in and press F5, or open another folder with Ctrl+O.", "$text-muted"),
+            ("Put some in and press F5, or open another folder with Ctrl+O.", MUTED),
         )
     return Content.assemble(
         ("Ask a question about these documents.\n\n", "bold"),
         (
             "Answers cite the passages they rest on. Press a citation's number to see it in its "
             "document.\nA question that the documents do not answer is not answered.",
-            "$text-muted",
+            MUTED,
         ),
     )

@@ -15,10 +15,10 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from ragopt_tui.models.variant import Variant
-from ragopt_tui.ui.wording import shorten
+from ragopt_tui.ui.wording import MUTED, shorten
 
 _ABOUT = {
-    "quotes": "verbatim sentences, instant, cannot invent",
+    "quotes": "verbatim, instant, cannot invent",
     "base": "writes the answer, with transformers",
     "gguf": "writes the answer, with llama.cpp",
 }
@@ -53,5 +53,5 @@ class Models(ModalScreen[str | None]):
     def _row(self, variant: Variant) -> Content:
         mark = "●" if variant.id == self._answering else "○"
         return Content.assemble(
-            f"{mark} {shorten(variant.name, 24):<24}  ", (_ABOUT[variant.kind], "$text-muted")
+            f"{mark} {shorten(variant.name, 22):<22}  ", (_ABOUT[variant.kind], MUTED)
         )

@@ -16,7 +16,7 @@ from ragopt_tui.ui.exchange import Evidence
 from ragopt_tui.ui.messages import OpenSource, ShowSources
 from ragopt_tui.ui.widgets.citation_chip import CitationChip
 from ragopt_tui.ui.widgets.split_line import SplitLine
-from ragopt_tui.ui.wording import duration, speaker
+from ragopt_tui.ui.wording import MUTED, duration, speaker
 
 if TYPE_CHECKING:
     from textual.widgets import Markdown
@@ -57,8 +57,11 @@ class AnswerCard(VerticalGroup):
         self.show_status("")
         self.set_class(answer.refused, "-refused")
         self.set_class(bool(answer.unsupported), "-unsupported")
-        taken = Content.styled(duration(answer.seconds), "$text-muted")
-        self.query_one(".head", SplitLine).show(self._who(), taken)
+        taken = Content.styled(duration(answer.seconds), MUTED)
+        who = self._who()
+        if answer.refused:
+            who = Content.assemble(who, ("  ! no answer in the documents", "$text-warning"))
+        self.query_one(".head", SplitLine).show(who, taken)
         text = await self._answer_text()
         text.evidence_count = len(answer.evidence)
         await text.end(answer.text)
@@ -114,9 +117,7 @@ def _remarks(answer: Answer) -> Iterator[Static]:
     if answer.unsupported:
         yield _remark(f"! Not supported by its sources: {answer.unsupported}", "problem")
     if answer.refused and answer.evidence:
-        yield _remark("! Not in the documents. The closest passages are under Sources.", "problem")
-    elif answer.refused:
-        yield _remark("! Not in the documents.", "problem")
+        yield _remark("The closest passages are under Sources.", "muted")
     if answer.dangling:
         named = ", ".join(f"[{n}]" for n in answer.dangling)
         points = "points" if len(answer.dangling) == 1 else "point"

@@ -12,7 +12,7 @@ from ragopt_tui.chat.answer import Citation
 from ragopt_tui.ui.exchange import Evidence
 from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.messages import CopyCitation, OpenSource, ShowSources
-from ragopt_tui.ui.wording import place, shorten
+from ragopt_tui.ui.wording import MUTED, place, shorten
 
 
 class CitationChip(Widget, can_focus=True):
@@ -45,7 +45,7 @@ class CitationChip(Widget, can_focus=True):
             " ",
             (shorten(cited.file, max(8, room)), ""),
             "  ",
-            (where, "$text-muted"),
+            (where, MUTED),
         )
 
     def on_focus(self) -> None:

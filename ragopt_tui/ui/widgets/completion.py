@@ -7,6 +7,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from ragopt_tui.ui.actions import Action, matching_commands
+from ragopt_tui.ui.wording import MUTED
 
 _TITLE_COLUMN = 14
 
@@ -34,5 +35,5 @@ def _row(action: Action) -> Content:
     return Content.assemble(
         (f"/{action.slash}".ljust(_TITLE_COLUMN), "bold"),
         action.title,
-        (f"  {action.help}", "$text-muted"),
+        (f"  {action.help}", MUTED),
     )

@@ -34,8 +34,25 @@ class Conversation(VerticalScroll, can_focus=False):
         self._welcome.display = False
         card = ExchangeCard(exchange)
         await self.mount(card)
-        self.anchor()
+        if self.is_anchored:
+            self.anchor()
         return card
+
+    def on_mount(self) -> None:
+        """Watch for more than fits."""
+        self.watch(self, "virtual_size", self._grown)
+
+    def on_resize(self) -> None:
+        """Follow the end where a smaller window cut it off."""
+        self._grown()
+
+    def _grown(self) -> None:
+        self.call_after_refresh(self.follow)
+
+    def follow(self) -> None:
+        """Follow the end from the moment that there is more than fits; until then start at the top."""
+        if not self.is_anchored and self.max_scroll_y > 0:
+            self.anchor()
 
     async def clear(self) -> int:
         """Take away all exchanges that are over and give how many that was."""
@@ -52,7 +69,6 @@ class Conversation(VerticalScroll, can_focus=False):
             self._welcome.display = False
             self.exchanges = [*back, *self.exchanges]
             await self.mount_all([ExchangeCard(exchange) for exchange in back], after=self._welcome)
-            self.anchor()
         return len(back)
 
     def card_of(self, exchange: Exchange) -> ExchangeCard | None:
@@ -66,3 +82,4 @@ class Conversation(VerticalScroll, can_focus=False):
             if not any(card.exchange is exchange for exchange in kept):
                 await card.remove()
         self._welcome.display = not kept
+        self.anchor(bool(kept) and self.max_scroll_y > 0)

@@ -17,7 +17,7 @@ from ragopt_tui.ui.indexing import Indexing
 from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.messages import OpenDocument
 from ragopt_tui.ui.widgets.split_line import SplitLine
-from ragopt_tui.ui.wording import progress_bar, shorten
+from ragopt_tui.ui.wording import MUTED, progress_bar, shorten
 
 if TYPE_CHECKING:
     from ragopt_tui.knowledge.catalogue import FileRecord
@@ -76,9 +76,7 @@ class DocumentsPane(Vertical):
             bar = progress_bar(indexing.fraction or 0.0, _BAR)
             left = Content.assemble(f"{indexing.line}  ", (bar, "$accent"))
         right = indexing.stage if indexing.running else f"sorted by {_SORTS[self._sort][0]}"
-        self.query_one("#documents-head", SplitLine).show(
-            left, Content.styled(right, "$text-muted")
-        )
+        self.query_one("#documents-head", SplitLine).show(left, Content.styled(right, MUTED))
 
     def focus_table(self) -> None:
         """Go to the table."""
@@ -127,16 +125,17 @@ class DocumentsPane(Vertical):
         table.add_column("File", width=name_width)
         table.add_column("State", width=10)
         table.add_column("Passages", width=8)
-        table.add_column("Title, or why it was left out", width=reason_width)
+        table.add_column("Title or reason", width=reason_width)
         for record in records:
             table.add_row(*_cells(record, name_width, reason_width), key=record.file)
         table.display = bool(self._records)
         self.query_one(".empty").display = not self._records
 
     def _widths(self) -> tuple[int, int]:
-        room = max(40, self.size.width - 10 - 8 - 8 - 4)
+        # Each of the four columns has a space at either side; State and Passages have fixed widths.
+        room = max(40, self.content_size.width - 10 - 8 - 4 * 2 - 2)
         longest = max((len(record.file) for record in self._records), default=20)
-        name = min(longest, room * 3 // 5)
+        name = min(longest, room * 3 // 5 if room > 70 else room // 2)
         return name, room - name
 
 
@@ -152,5 +151,5 @@ def _cells(record: FileRecord, name_width: int, reason_width: int) -> list[Conte
         Content(shorten(record.file, name_width)),
         Content.styled(_STATES[record.status], style),
         Content(passages),
-        Content.styled(one_line(about, max(8, reason_width)), "$text-muted" if not style else ""),
+        Content.styled(one_line(about, max(8, reason_width)), MUTED if not style else ""),
     ]

@@ -12,6 +12,7 @@ from ragopt_tui.plaintext import without_controls
 from ragopt_tui.ui.exchange import Exchange
 from ragopt_tui.ui.widgets.answer_card import AnswerCard
 from ragopt_tui.ui.widgets.split_line import SplitLine
+from ragopt_tui.ui.wording import MUTED
 
 
 class ExchangeCard(VerticalGroup):
@@ -26,7 +27,7 @@ class ExchangeCard(VerticalGroup):
         """Draw the question and the answer below it."""
         asked = self.exchange.asked.strftime("%H:%M")
         with VerticalGroup(classes="question"):
-            yield SplitLine(Content.styled("You", "bold"), Content.styled(asked, "$text-muted"))
+            yield SplitLine(Content.styled("You", "bold"), Content.styled(asked, MUTED))
             yield Static(without_controls(self.exchange.question), markup=False)
         yield self._answer
 

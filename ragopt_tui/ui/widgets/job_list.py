@@ -7,7 +7,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from ragopt_tui.ui.indexing import Indexing
-from ragopt_tui.ui.wording import progress_bar, shorten
+from ragopt_tui.ui.wording import MUTED, progress_bar, shorten
 
 
 class JobList(Widget):
@@ -19,12 +19,12 @@ class JobList(Widget):
         """Draw the job, or say that there is none."""
         job, width = self.job, max(12, self.content_size.width)
         if job is None or not job.running:
-            return Content.styled("none running", "$text-muted")
+            return Content.styled("none running", MUTED)
         percent = "" if job.fraction is None else f"{job.fraction:.0%}"
         bar = progress_bar(job.fraction or 0.0, width - 5)
         return Content.assemble(
             f"▶ index {shorten(job.folder.name, width - 8)}\n",
             (bar, "$accent"),
             f" {percent:>4}\n",
-            (" · ".join(filter(None, [job.stage, job.left])), "$text-muted"),
+            (" · ".join(filter(None, [job.stage, job.left])), MUTED),
         )

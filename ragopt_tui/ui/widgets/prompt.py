@@ -26,6 +26,13 @@ class Prompt(TextArea):
             super().__init__()
             self.text = text
 
+    class Leaf(Message):
+        """The user wants to read back (-1) or on (1) by a page."""
+
+        def __init__(self, pages: int) -> None:
+            super().__init__()
+            self.pages = pages
+
     class CompletionKey(Message):
         """A key for the list of commands while it is open: up, down, tab or escape."""
 
@@ -93,6 +100,14 @@ class Prompt(TextArea):
             self._show_history(self._at + 1)
         else:
             super().action_cursor_down(select)
+
+    def action_cursor_page_up(self) -> None:
+        """Read back in the conversation: a prompt is never a page long."""
+        self.post_message(self.Leaf(-1))
+
+    def action_cursor_page_down(self) -> None:
+        """Read on in the conversation."""
+        self.post_message(self.Leaf(1))
 
     def _show_history(self, at: int) -> None:
         self._at = at

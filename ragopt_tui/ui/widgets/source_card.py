@@ -15,10 +15,11 @@ from ragopt_tui.plaintext import one_line, without_controls
 from ragopt_tui.ui.exchange import Evidence
 from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.messages import CopyCitation, OpenSource
-from ragopt_tui.ui.wording import place, shorten
+from ragopt_tui.ui.wording import MUTED, place, shorten
 
 _EXCERPT = 150
 _BEFORE_QUOTE = 40
+_TABLE_ROWS = 3
 _CITED = "$text on $accent 35%"
 
 
@@ -41,20 +42,12 @@ class SourceCard(Widget, can_focus=True):
         """Draw the number and place, what the document is about, and the text."""
         passage, width = self.passage, max(16, self.content_size.width)
         number = f"[{self.n}] "
-        parts = [
-            Content.assemble(
-                (number, "bold $text-accent"),
-                (shorten(passage.file, width - len(number)), "bold"),
-            ),
-            Content.styled(
-                f"    {place(passage.page, passage.line_start, passage.line_end)}", "$text-muted"
-            ),
-        ]
-        parts += [
-            Content.styled(f"    {line}", "$text-muted") for line in _about(passage, width - 4)
-        ]
-        text = self._whole() if self.has_focus else self._excerpt()
-        return Content("\n").join([*parts, *([text] if text.plain.strip() else [])])
+        head = Content.assemble(
+            (number, "bold $text-accent"), (shorten(passage.file, width - len(number)), "bold")
+        )
+        about = [Content.styled(one_line(line, width), MUTED) for line in _about(passage)]
+        text = self._whole() if self.has_focus else self._excerpt(width)
+        return Content("\n").join([head, *about, *([text] if text.plain.strip() else [])])
 
     def on_focus(self) -> None:
         """Unfold."""
@@ -81,9 +74,11 @@ class SourceCard(Widget, can_focus=True):
     def _whole(self) -> Content:
         lead = one_line(self.passage.lead, 400)
         text = self._marked(self.passage.text, self.passage.char_start)
-        return Content("\n").join([Content.styled(lead, "$text-muted"), text]) if lead else text
+        return Content("\n").join([Content.styled(lead, MUTED), text]) if lead else text
 
-    def _excerpt(self) -> Content:
+    def _excerpt(self, width: int) -> Content:
+        if self.passage.kind == "table":
+            return self._rows(width)
         text, start = self.passage.text, 0
         cited = self.evidence.cited(self.n)
         if cited:
@@ -94,6 +89,26 @@ class SourceCard(Widget, can_focus=True):
         before = "…" if start else ""
         after = "…" if start + _EXCERPT < len(text) else ""
         return Content.assemble(before, marked, after)
+
+    def _rows(self, width: int) -> Content:
+        """Give a table's header row and the rows that are cited, or its first ones."""
+        rows: list[tuple[str, bool]] = []
+        start = self.passage.char_start
+        for line in self.passage.text.split("\n"):
+            if line.strip(" |:-+"):
+                rows.append((line, self._is_cited(start, start + len(line))))
+            start += len(line) + 1
+        lead = self.passage.lead.split("\n")[-1]
+        head = [(lead, False)] if lead.strip(" |:-+") else rows[:1]
+        cited = [row for row in rows if row[1]]
+        shown = [*head, *(cited or rows[len(head) if not lead else 0 :])[:_TABLE_ROWS]]
+        return Content("\n").join(
+            Content.styled(one_line(_cells(line), width), _CITED if marked else "")
+            for line, marked in shown
+        )
+
+    def _is_cited(self, start: int, end: int) -> bool:
+        return any(c.char_start < end and start < c.char_end for c in self.evidence.cited(self.n))
 
     def _marked(self, text: str, offset: int) -> Content:
         content = Content(without_controls(text))
@@ -108,8 +123,12 @@ def _stylize(content: Content, citation: Citation, offset: int) -> Content:
     return content.stylize(_CITED, start, end) if end > start else content
 
 
-def _about(passage: Passage, width: int) -> list[str]:
+def _cells(row: str) -> str:
+    return " · ".join(cell.strip() for cell in row.strip().strip("|").split("|"))
+
+
+def _about(passage: Passage) -> list[str]:
     profile = passage.profile
-    about = " · ".join(part for part in (profile.company, profile.period, profile.form) if part)
-    headings = " › ".join(passage.headings[-2:])
-    return [shorten(line, width) for line in (about, headings) if line]
+    where = place(passage.page, passage.line_start, passage.line_end)
+    about = " · ".join(part for part in (where, profile.period, profile.company) if part)
+    return [about, *([passage.headings[-1]] if passage.headings else [])]

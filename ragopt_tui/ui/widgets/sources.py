@@ -10,7 +10,7 @@ from textual.widgets import Static
 from ragopt_tui.ui.exchange import Evidence
 from ragopt_tui.ui.widgets.source_card import SourceCard
 from ragopt_tui.ui.widgets.split_line import SplitLine
-from ragopt_tui.ui.wording import count
+from ragopt_tui.ui.wording import MUTED, count
 
 _EMPTY = "The passages that an answer rests on appear here."
 
@@ -47,6 +47,6 @@ class Sources(VerticalScroll, can_focus=False):
     def _retitle(self) -> None:
         hits = len(self.evidence.hits)
         title = "Closest passages" if self.evidence.refused else "Sources"
-        number = Content.styled(count(hits, "passage"), "$text-muted") if hits else ""
+        number = Content.styled(count(hits, "passage"), MUTED) if hits else ""
         self.query_one(".panel-title", SplitLine).show(Content.styled(title, "bold"), number)
         self.query_one(".empty").display = not hits
