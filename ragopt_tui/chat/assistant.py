@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from ragopt_tui.chat.opened_document import OpenedDocument, open_document, with_
 from ragopt_tui.chat.quotes import UnitVectors, answer_with_quotes
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.embedder import load_embedder
-from ragopt_tui.knowledge.location import IndexLocation, Manifest
+from ragopt_tui.knowledge.location import CorruptIndex, IndexLocation
 from ragopt_tui.knowledge.passage import Hit
 from ragopt_tui.knowledge.retrieve import retrieve
 from ragopt_tui.models.variant import Variant, resolve_variant
@@ -55,12 +56,12 @@ class Assistant:
     """
 
     def __init__(self, docs: Path, settings: Settings, embedder: str = "") -> None:
-        """Open the index of `docs`; raises RagoptError if it is there and cannot be used."""
+        """Open the folder `docs`; raises RagoptError if it is none."""
         self._settings = settings
         self._embedders: dict[str, Embedder] = {}
         self._loading = threading.Lock()
         self._backend: tuple[Variant, Backend] | None = None
-        self._index: tuple[Manifest, Index] | None = None
+        self._index: Index | None = None
         self._unit_vectors = UnitVectors()
         self.open(docs, embedder or settings.embedder)
 
@@ -71,14 +72,17 @@ class Assistant:
         self._docs = docs.resolve()
         self._embedder_name = embedder
         self._location = IndexLocation.of(docs)
-        self._index = None
+        self._close_index()
         self._unit_vectors = UnitVectors()
-        self._current_index()
 
     def index_state(self) -> IndexState:
-        """Give the version and the number of passages that a question would be answered from."""
-        index = self._current_index()
-        return IndexState(index.version, index.count()) if index else IndexState("", 0)
+        """Give the version and the number of passages that a question would be answered from.
+
+        Raises CorruptIndex if the index is damaged.
+        """
+        with self._reopened_if_damaged():
+            index = self._current_index()
+            return IndexState(index.version, index.count()) if index else IndexState("", 0)
 
     def load_embedder(self) -> Embedder:
         """Load the embedder that the index was made with, once."""
@@ -112,13 +116,14 @@ class Assistant:
 
     def search(self, question: str, limit: int) -> list[Hit]:
         """Give the `limit` best passages; raises RagoptError if nothing is indexed yet."""
-        index = self._current_index()
-        if index is None or index.count() == 0:
-            raise RagoptError(
-                f"No documents of {self._docs} are indexed yet.",
-                "Wait for indexing to finish, or start it.",
-            )
-        return retrieve(question, index, self.load_embedder(), limit)[1]
+        with self._reopened_if_damaged():
+            index = self._current_index()
+            if index is None or index.count() == 0:
+                raise RagoptError(
+                    f"No documents of {self._docs} are indexed yet.",
+                    "Wait for indexing to finish, or start it.",
+                )
+            return retrieve(question, index, self.load_embedder(), limit)[1]
 
     def ask(
         self,
@@ -154,7 +159,8 @@ class Assistant:
         return open_document(self._location, file)
 
     def close(self) -> None:
-        """Free the loaded model."""
+        """Free the loaded model and the index."""
+        self._close_index()
         if self._backend:
             self._backend[1].close()
             self._backend = None
@@ -194,16 +200,26 @@ class Assistant:
         )
 
     def _current_index(self) -> Index | None:
-        """Open the index, or open it again once another one took its place; None without one."""
-        manifest = self._location.manifest()
-        if manifest is None:
-            self._index = None
-            return None
-        if self._index is None or self._index[0] != manifest:
+        """Open the index, which then follows its newest version; None while there is none."""
+        if self._index is None and self._location.manifest() is not None:
             from ragopt_tui.knowledge.index import Index
 
-            self._index = manifest, Index.open(self._location)
-        return self._index[1]
+            self._index = Index.open(self._location)
+        return self._index
+
+    @contextmanager
+    def _reopened_if_damaged(self) -> Iterator[None]:
+        """Let go of a damaged index, so that the one built in its place is found."""
+        try:
+            yield
+        except CorruptIndex:
+            self._close_index()
+            raise
+
+    def _close_index(self) -> None:
+        if self._index is not None:
+            self._index.close()
+            self._index = None
 
 
 def _show_evidence(hits: Sequence[Hit], on_event: OnEvent) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,6 +154,18 @@ def test_a_chat_template_that_fails_is_named(tmp_path: Path) -> None:
     loaded = load_backend(resolve_variant(str(folder)), Settings())
     with pytest.raises(RagoptError, match="no such role"):
         list(loaded.stream([{"role": "user", "content": "Hi"}], 5, never))
+
+
+def test_a_process_that_ends_with_a_model_loaded_ends_cleanly() -> None:
+    script = (
+        "from ragopt_tui.chat.backends import load_backend\n"
+        "from ragopt_tui.models.variant import resolve_variant\n"
+        "from ragopt_tui.settings import Settings\n"
+        "backend = load_backend(resolve_variant('builtin-q8_0'), Settings())\n"
+        "print(backend.count_tokens('Hello'))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout.strip().isdigit()) == (0, True)
 
 
 def test_common_prefix_and_defusing() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import ctypes
 import logging
 import os
 import re
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,6 +39,12 @@ def _on_native_log(level: int, text: bytes, _data: object) -> None:
         _log.error("llama.cpp: %s", message)
 
 
+@atexit.register
+def _stop_listening() -> None:
+    """Freeing a model logs, which must not reach a callback that Python has already torn down."""
+    llama_cpp.llama_log_set(llama_cpp.llama_log_callback(), None)
+
+
 class LlamaCppBackend:
     """One GGUF file; the tokens evaluated last are kept, and a prompt that begins alike reuses them."""
 
@@ -57,6 +65,7 @@ class LlamaCppBackend:
         limit = trained if isinstance(trained, int) and trained > 0 else context_tokens
         self.context_tokens = min(context_tokens, limit)
         self._llama = _load(file, self.context_tokens)
+        self._free = weakref.finalize(self, self._llama.close)
         self._vocabulary = llama_cpp.llama_model_get_vocab(self._llama.model)
         self._special = self._control_tokens()
         self._formatter = Jinja2ChatFormatter(
@@ -106,7 +115,7 @@ class LlamaCppBackend:
 
     def close(self) -> None:
         """Free the model's memory."""
-        self._llama.close()
+        self._free()
 
     def _continue(
         self, tokens: list[int], max_tokens: int, cancelled: Callable[[], bool]

@@ -86,6 +86,12 @@ class TransformersBackend:
         if len(text) > len(said) and not cancelled():
             yield text[len(said) :]
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format of the weights in memory."""
+        dtype: torch.dtype = self._model.dtype
+        return dtype
+
     def close(self) -> None:
         """Free the model's memory."""
         self._cache = self._model = None
