@@ -31,11 +31,15 @@ class Cut:
 
 
 class Sizer:
-    """Token counts of pieces, without special tokens, counted in batches and remembered."""
+    """Token counts of pieces, counted in batches and remembered.
+
+    A piece's count is without special tokens, but with what a blank line to the next one costs.
+    """
 
     def __init__(self, count_tokens: Callable[[Sequence[str]], list[int]], limit: int) -> None:
         self._count_tokens = count_tokens
-        self._special = count_tokens([""])[0]
+        self._special, word, words = count_tokens(["", "word", "word\n\nword"])
+        self._joint = max(0, words + self._special - 2 * word)
         self._limit = limit
         self._costs: dict[str, int] = {"": 0}
 
@@ -46,7 +50,8 @@ class Sizer:
         if unknown:
             counts = self._count_tokens(unknown)
             self._costs.update(
-                (text, count - self._special) for text, count in zip(unknown, counts, strict=True)
+                (text, count - self._special + self._joint)
+                for text, count in zip(unknown, counts, strict=True)
             )
 
     def cost(self, text: str) -> int:

@@ -62,8 +62,8 @@ class Passage:
     def indexed_text(self) -> str:
         """What is embedded and full-text indexed: header, heading path, lead, text without rules."""
         path = " › ".join(self.headings)
-        parts = (self.profile.header, path, self.lead, searchable(self.text))
-        return "\n".join(part for part in parts if part)
+        parts = (self.profile.header, path, self.lead, self.text)
+        return searchable("\n".join(part for part in parts if part))
 
     def to_json(self) -> dict[str, Any]:
         """Give the passage as JSON-ready values; `from_json` reverses it."""

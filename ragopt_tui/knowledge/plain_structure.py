@@ -32,6 +32,8 @@ _TITLE_WORDS = re.compile(
     re.IGNORECASE,
 )
 _TITLE_LINES = 3
+_BARRIER = "A sentence."
+"""Stands for a heading while tables are looked for: no table goes over it."""
 _LONGEST_HEADING = 100
 
 
@@ -46,17 +48,16 @@ def plain_blocks(
     spans = line_spans(text)
     lines = [text[start:end] for start, end in spans]
     known = _headings(lines) if headings is None else dict(headings)
-    tables = find_tables(["" if index in known else line for index, line in enumerate(lines)])
+    tables = find_tables([_BARRIER if index in known else line for index, line in enumerate(lines)])
     blocks = _table_blocks(spans, tables)
     taken = {index for table in tables for index in range(table.first, table.last + 1)}
     for index, level in known.items():
-        if index not in taken:
-            blocks.append(_heading_block(lines, spans, index, level))
-    for index in known:
+        blocks.append(_heading_block(lines, spans, index, level))
         taken.update(range(index, _heading_end(lines, index) + 1))
     starts = breaks | _caption_starts(lines, tables, taken)
     blocks.extend(_paragraphs(lines, spans, taken, starts))
-    blocks = _with_title_joined(lines, spans, blocks)
+    before = min((table.first for table in tables), default=len(lines))
+    blocks = _with_title_joined(lines[:before], spans, blocks)
     return with_captions(text, with_gaps_filled(text, spans, blocks))
 
 

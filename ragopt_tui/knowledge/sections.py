@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -115,7 +116,7 @@ def _runs(
         if above:
             yield Run("prose", headings, tuple(above))
         atoms, prose = [], []
-        yield _table_run(document, headings, captions, block)
+        yield from _table_runs(document, headings, captions, block)
     if atoms:
         yield Run("prose", headings, tuple(atoms))
 
@@ -162,26 +163,29 @@ def _code_atoms(text: str, block: Block) -> list[Atom]:
     return [dataclasses.replace(atom, opens=number == 0) for number, atom in enumerate(atoms)]
 
 
-def _table_run(
+def _table_runs(
     document: Document, headings: tuple[str, ...], captions: Sequence[Block], table: Block
-) -> Run:
+) -> Iterator[Run]:
+    """A table as one run for each page it stands on; later pages lack its header."""
     text = document.text
     above = [atom for block in captions for atom in _line_atoms(text, block.start, block.end)]
     head = _rows(document, table.start, max(table.header_end, table.start))
+    header = "\n".join(
+        line for atom in head if not is_rule(line := text[atom.start : atom.end].strip())
+    )
+    is_held = set(_words(table.caption)) <= set(_words(header))
+    caption = "" if is_held else table.caption
     rows = _rows(document, max(table.header_end, table.start), table.end)
     rows = [dataclasses.replace(row, clings=_is_group(text[row.start : row.end])) for row in rows]
-    header = [text[atom.start : atom.end].strip() for atom in head]
-    caption = table.caption
-    is_held = set(_words(caption)) <= set(_words(" ".join(header)))
-    return Run(
-        "table",
-        headings,
-        (*above, *head, *rows),
-        head=len(above) + len(head),
-        caption="" if is_held else caption,
-        header="\n".join(line for line in header if not is_rule(line)),
-        outside="" if captions or is_held else caption,
+    by_page = itertools.groupby(rows, lambda row: document.pages[document.line_index(row.start)])
+    pages = [list(page) for _, page in by_page] or [[]]
+    outside = "" if captions else caption
+    yield Run(
+        "table", headings, (*above, *head, *pages[0]), len(above + head), caption, header, outside
     )
+    outside = "\n".join(part for part in (caption, header) if part)
+    for page in pages[1:]:
+        yield Run("table", headings, tuple(page), 0, caption, header, outside)
 
 
 def _words(text: str) -> list[str]:
