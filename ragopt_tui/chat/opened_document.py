@@ -15,6 +15,7 @@ from ragopt_tui.knowledge.file_key import path_of_key
 from ragopt_tui.knowledge.location import IndexLocation
 from ragopt_tui.knowledge.passage import Passage
 from ragopt_tui.knowledge.readers import read_document
+from ragopt_tui.knowledge.scan import content_hash
 
 
 @dataclass(frozen=True, slots=True)
