@@ -70,10 +70,14 @@ def _unexpected(error: Exception, folder: JobFolder) -> JobResult:
         return JobResult("failed", "The job ran out of memory.", "Close other programs or do less.")
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         place = f" ({error.filename})" if error.filename else ""
-        return JobResult("failed", f"The disk is full{place}.", "Free some space and start it again.")
+        return JobResult(
+            "failed", f"The disk is full{place}.", "Free some space and start it again."
+        )
     what = one_line(f"{type(error).__name__}: {error}")
     return JobResult(
-        "failed", f"The job stopped on an unexpected error: {what}", f"The log has more: {folder.log_file}"
+        "failed",
+        f"The job stopped on an unexpected error: {what}",
+        f"The log has more: {folder.log_file}",
     )
 
 

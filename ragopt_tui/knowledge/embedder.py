@@ -108,7 +108,7 @@ def _hub_folder(name: str) -> Path:
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise RagoptError(
             f"The embedder {name!r} is neither a folder nor to be had from Hugging Face.",
-            "Check the name and the network, or set embedder = \"builtin\".",
+            'Check the name and the network, or set embedder = "builtin".',
         ) from error
 
 

@@ -134,7 +134,7 @@ class Index:
         if not ranked:
             return []
         query = self._table.take_row_ids([row for row, _ in ranked])
-        rows: pa.Table = self._ask(query.select(list(PASSAGE_COLUMNS)).with_row_id(True).to_arrow)
+        rows: pa.Table = self._ask(query.select(list(PASSAGE_COLUMNS)).with_row_id().to_arrow)
         found = dict(zip(rows["_rowid"].to_pylist(), passages_from(rows), strict=True))
         return [Hit(found[row], score) for row, score in ranked]
 
