@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,10 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def home(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One home for the module, so that its engine and its index are found by all tests."""
     monkeypatch.setenv("RAGOPT_HOME", str(shared_home))
-    yield shared_home
+    return shared_home
 
 
 @pytest.fixture(scope="module")
@@ -245,10 +245,14 @@ async def test_killed_mid_answer_it_says_why_and_goes_on(client: EngineClient) -
     client.on_state = lambda state, reason: seen.append(f"{state} {reason}".strip())
     killed = client.pid
     assert killed is not None
-    with pytest.raises(EngineDied, match="was killed, probably because memory ran out"):
+
+    async def kill_at_first_text() -> None:
         async for event in client.request("ask", asking(LONG_QUESTION, "builtin")):
             if event.type == "text":
                 os.kill(killed, signal.SIGKILL)
+
+    with pytest.raises(EngineDied, match="was killed, probably because memory ran out"):
+        await kill_at_first_text()
     assert client.pid is None
     answer = await client.call("ask", asking("What was net revenue in fiscal 2023?"))
     assert "$4.2 billion" in answer["answer"]
