@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+JsonValue = str | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
+
 
 class JobCancelled(Exception):
     """Raised inside a job that was asked to stop; the runner records it as cancelled."""
@@ -53,7 +55,7 @@ class Reporter:
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
 
-    def event(self, type: str, **values: Any) -> None:
+    def event(self, type: str, **values: JsonValue) -> None:
         """Append one event; `values` must be JSON-ready. Raises OSError when it cannot be written."""
         record = {"time": time.time(), "type": type, **values}
         line = json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"

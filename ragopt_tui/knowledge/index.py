@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import pyarrow as pa
-from lancedb.query import MatchQuery
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.catalogue import Catalogue
@@ -18,8 +17,11 @@ from ragopt_tui.knowledge.passage import Hit, Passage
 from ragopt_tui.knowledge.passage_table import (
     PASSAGE_COLUMNS,
     VECTOR_INDEX,
+    Query,
     Table,
     any_of,
+    by_meaning,
+    by_words,
     open_table,
     passages_from,
 )
@@ -27,6 +29,8 @@ from ragopt_tui.knowledge.search_text import query_words
 
 if TYPE_CHECKING:
     from ragopt_tui.knowledge.embedder import Vectors
+
+T = TypeVar("T")
 
 __all__ = ["CorruptIndex", "Index"]
 
@@ -119,7 +123,7 @@ class Index:
     def _by_meaning(self, vector: Vectors | None, depth: int, condition: str) -> list[int]:
         if vector is None:
             return []
-        query = self._table.search(vector, vector_column_name="vector").distance_type("dot")
+        query = by_meaning(self._table, vector)
         if self._has_vector_index:
             query = query.nprobes(_PROBES)
         return _row_ids(query, "_distance", depth, condition)
@@ -127,8 +131,7 @@ class Index:
     def _by_words(self, words: str, depth: int, condition: str) -> list[int]:
         if not words:
             return []
-        query = self._table.search(MatchQuery(words, "search_text"))
-        return _row_ids(query, "_score", depth, condition)
+        return _row_ids(by_words(self._table, words), "_score", depth, condition)
 
     def _hits(self, ranked: list[tuple[int, float]]) -> list[Hit]:
         if not ranked:
@@ -185,7 +188,7 @@ class Index:
         names = [index.name for index in self._ask(self._table.list_indices)]
         self._has_vector_index = VECTOR_INDEX in names
 
-    def _ask(self, question: Any, generation: Generation | None = None) -> Any:
+    def _ask(self, question: Callable[[], T], generation: Generation | None = None) -> T:
         try:
             return question()
         except (RuntimeError, ValueError, OSError, pa.ArrowException) as error:
@@ -202,7 +205,7 @@ def fuse(rankings: Sequence[Sequence[int]]) -> list[tuple[int, float]]:
     return sorted(scores.items(), key=lambda item: -item[1])
 
 
-def _row_ids(query: Any, score: str, depth: int, condition: str) -> list[int]:
+def _row_ids(query: Query, score: str, depth: int, condition: str) -> list[int]:
     if condition:
         query = query.where(condition, prefilter=True)
     found = query.select([score]).with_row_id(True).limit(depth).to_arrow()

@@ -16,6 +16,7 @@ import lancedb
 import numpy as np
 import pyarrow as pa
 from lancedb.index import FTS, BTree, IvfFlat
+from lancedb.query import MatchQuery
 
 from ragopt_tui.knowledge.location import TABLE_NAME
 from ragopt_tui.knowledge.passage import Passage, Profile
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from ragopt_tui.knowledge.embedder import Vectors
 
 Table = Any
-"""A lancedb.table.LanceTable; lancedb carries no types."""
+"""A lancedb.table.LanceTable, whose own annotations lack half of its methods."""
+
+Query = Any
+"""One of lancedb's query builders."""
 
 FLAT_ROWS = 20_000
 """Tables below this many rows are compared whole: exact, and fast enough."""
@@ -62,7 +66,7 @@ def schema(dimensions: int) -> pa.Schema:
 
 def create_table(folder: Path, dimensions: int) -> Table:
     """Make an empty table in `folder` with its full-text and scalar indexes."""
-    table = lancedb.connect(folder).create_table(TABLE_NAME, schema=schema(dimensions))
+    table: Table = lancedb.connect(folder).create_table(TABLE_NAME, schema=schema(dimensions))
     table.set_unenforced_primary_key("id")
     for column in _SCALAR_COLUMNS:
         table.create_index(column, config=BTree())
@@ -129,6 +133,16 @@ def delete_files(table: Table, files: Sequence[str]) -> None:
     """Delete all rows of `files`."""
     for start in range(0, len(files), _DELETE_FILES_AT_ONCE):
         table.delete(any_of("file", files[start : start + _DELETE_FILES_AT_ONCE]))
+
+
+def by_words(table: Table, words: str) -> Query:
+    """Give the full-text query for passages with any of some words; words are data, not syntax."""
+    return table.search(MatchQuery(words, "search_text"))  # type: ignore[call-arg] # has defaults
+
+
+def by_meaning(table: Table, vector: Vectors) -> Query:
+    """Give the query for passages near a unit vector of shape (dimensions,)."""
+    return table.search(vector, vector_column_name="vector").distance_type("dot")
 
 
 def vectors_by_hash(table: Table, files: Sequence[str]) -> dict[str, Vectors]:

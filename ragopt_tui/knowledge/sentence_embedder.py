@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.minilm import fast_dtype
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from ragopt_tui.knowledge.embedder import Vectors
 
 _BATCH_TEXTS = 32
@@ -57,8 +59,11 @@ class SentenceEmbedder:
         step = _BATCH_TEXTS * _BATCHES_A_CALL
         for start in range(0, len(order), step):
             rows = order[start : start + step]
+            batch = [texts[row] for row in rows]
             vectors[rows] = _unit(
-                self._model.encode_document([texts[row] for row in rows], **_OPTIONS)
+                self._model.encode_document(
+                    batch, batch_size=_BATCH_TEXTS, show_progress_bar=False, convert_to_numpy=True
+                )
             )
             if after_batch:
                 after_batch(start + len(rows))
@@ -66,13 +71,12 @@ class SentenceEmbedder:
 
     def embed_query(self, text: str) -> Vectors:
         """Give the unit vector of a question, with the model's prompt for questions."""
-        return _unit(self._model.encode_query([text], **_OPTIONS))[0]
+        encoded = self._model.encode_query([text], show_progress_bar=False, convert_to_numpy=True)
+        vector: Vectors = _unit(encoded)[0]
+        return vector
 
 
-_OPTIONS = {"batch_size": _BATCH_TEXTS, "show_progress_bar": False, "convert_to_numpy": True}
-
-
-def _unit(vectors: np.ndarray) -> Vectors:
+def _unit(vectors: npt.NDArray[Any]) -> Vectors:
     wide = vectors.astype(np.float32)
     norms = np.linalg.norm(wide, axis=1, keepdims=True)
     unit: Vectors = wide / np.maximum(norms, 1e-12)

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.catalogue import FileRecord
-from ragopt_tui.knowledge.embedder import embedder_identity, load_embedder
+from ragopt_tui.knowledge.embedder import Embedder, embedder_identity, load_embedder
 from ragopt_tui.knowledge.generation_writer import GenerationWriter, delete_unless_read
 from ragopt_tui.knowledge.ingest import Ingest
 from ragopt_tui.knowledge.location import CorruptIndex, Generation, IndexLocation, Manifest
@@ -106,6 +106,7 @@ class _Sync:
         self._report = report
         self._say_to_user = say
         self._notes: list[str] = []
+        self._loaded: Embedder | None = None
 
     def run(self, rebuild: bool) -> SyncSummary:
         found = scan(self._location.docs, self._report_scanning)
@@ -131,10 +132,9 @@ class _Sync:
         if started is not None:
             return started
         numbers = [generation.number for generation in self._location.generations()]
-        dimensions = load_embedder(self._embedder_name).dimensions
         writer = GenerationWriter.create(
             self._location.generation(max(numbers, default=0) + 1),
-            dimensions,
+            self._embedder().dimensions,
             self._identity,
             SPLITTER_VERSION,
         )
@@ -219,7 +219,7 @@ class _Sync:
             )
             ingest = Ingest(
                 writer,
-                load_embedder(self._embedder_name),
+                self._embedder(),
                 self._location.docs,
                 clock,
                 may_have_rows={r.file for r in changes.known.values() if r.passages}
@@ -230,6 +230,12 @@ class _Sync:
         # After the renamed files took over the vectors of their old names.
         writer.remove([record.file for record in changes.removed])
         return embedded
+
+    def _embedder(self) -> Embedder:
+        # Loaded only when something is to be embedded: it takes longer than looking for changes.
+        if self._loaded is None:
+            self._loaded = load_embedder(self._embedder_name)
+        return self._loaded
 
     def _publish(self, generation: Generation) -> None:
         manifest = Manifest(

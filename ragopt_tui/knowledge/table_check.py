@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Set
 
-from lancedb.query import MatchQuery
+import numpy as np
 
 from ragopt_tui.knowledge.location import CorruptIndex, Generation
-from ragopt_tui.knowledge.passage_table import Table, open_table
+from ragopt_tui.knowledge.passage_table import Table, by_meaning, by_words, open_table
 
 _BATCH_ROWS = 4096
 
@@ -43,9 +43,7 @@ def _counts(table: Table) -> Counter[str]:
 
 
 def _use_indexes(table: Table) -> None:
-    first = table.search().select(["file", "search_text", "vector"]).limit(1).to_list()
-    for row in first:
-        words = MatchQuery(row["search_text"][:200], "search_text")
-        table.search(words).select(["id", "_score"]).limit(10).to_list()
-        near = table.search(row["vector"], vector_column_name="vector").distance_type("dot")
+    for row in table.search().select(["search_text", "vector"]).limit(1).to_list():
+        by_words(table, row["search_text"][:200]).select(["id", "_score"]).limit(10).to_list()
+        near = by_meaning(table, np.array(row["vector"], dtype=np.float32))
         near.select(["id", "_distance"]).limit(10).to_list()
