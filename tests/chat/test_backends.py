@@ -156,6 +156,18 @@ def test_a_chat_template_that_fails_is_named(tmp_path: Path) -> None:
         list(loaded.stream([{"role": "user", "content": "Hi"}], 5, never))
 
 
+def test_a_template_without_system_turn_gets_its_text_in_the_users(tmp_path: Path) -> None:
+    folder = _copied_folder(tmp_path)
+    template = (folder / "chat_template.jinja").read_text()
+    (folder / "chat_template.jinja").unlink()
+    refusing = "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}"
+    (folder / "chat_template.jinja").write_text(refusing + template)
+    loaded = TransformersBackend(folder, 2048)
+    with_system = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+    merged = [{"role": "user", "content": "Be brief.\n\nHi"}]
+    assert loaded.prompt_tokens(with_system) == loaded.prompt_tokens(merged)
+
+
 def test_a_process_that_ends_with_a_model_loaded_ends_cleanly() -> None:
     script = (
         "from ragopt_tui.chat.backends import load_backend\n"

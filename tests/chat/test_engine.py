@@ -19,10 +19,10 @@ from ragopt_tui.chat.engine_client import (
     EngineClient,
     EngineDied,
     RequestCancelled,
-    death_sentence,
 )
 from ragopt_tui.chat.protocol import Event
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.knowledge.location import IndexLocation
 from ragopt_tui.knowledge.sync import synchronise
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -40,6 +40,19 @@ The clause [bold]unless[/bold] waived \x1b[31mwas red\x1b[0m in \x1b]0;title\x07
 The plan lists alpha, bravo, charlie, delta, echo, foxtrot, golf, hotel, india, juliet, kilo, \
 lima, mike, november, oscar, papa, quebec, romeo, sierra, tango, uniform, victor, whiskey, \
 xray, yankee and zulu as the code names of the sites that opened in fiscal 2023.
+"""
+PAGE = """<html><head><title>Bond</title><style>p { color: red }</style></head>
+<body>
+
+<!-- a comment
+over two lines -->
+<p>The bond was
+issued in Oslo.</p>
+
+
+<p>Its coupon of the bond in fiscal 2018
+was 7.25 % each year.</p>
+</body></html>
 """
 LONG_QUESTION = "What does the plan list as the code names of the sites?"
 
@@ -61,6 +74,7 @@ def docs(tmp_path_factory: pytest.TempPathFactory, shared_home: Path) -> Path:
     folder = tmp_path_factory.mktemp("docs")
     (folder / "report.md").write_text(REPORT)
     (folder / "letter.md").write_text(LETTER)
+    (folder / "bond.html").write_text(PAGE)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAGOPT_HOME", str(shared_home))
         synchronise(folder, "builtin", lambda _: None)
@@ -204,6 +218,35 @@ async def test_a_folder_without_index_is_empty_until_it_is_indexed(
     await client.call("open", {"docs": str(docs), "embedder": "builtin"})
 
 
+async def test_cited_lines_of_a_page_are_those_of_its_source(client: EngineClient) -> None:
+    answer = await client.call("ask", asking("What was the coupon of the bond in fiscal 2018?"))
+    citation = answer["citations"][0]
+    assert "7.25 %" in citation["quote"]
+    lines = PAGE.split("\n")
+    cited = lines[citation["line_start"] - 1 : citation["line_end"]]
+    assert any("7.25 %" in line for line in cited)
+    assert len(cited) <= 3
+
+
+async def test_a_damaged_index_is_told_and_its_replacement_is_used(
+    client: EngineClient, docs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "note.md").write_text("# Note\n\nThe dividend was 3 cents in 2020.\n")
+    await asyncio.to_thread(synchronise, tmp_path, "builtin", lambda _: None)
+    opening = {"docs": str(tmp_path), "embedder": "builtin"}
+    await client.call("open", opening)
+    manifest = IndexLocation.of(tmp_path).manifest_file
+    manifest.write_text("{")
+    with pytest.raises(RagoptError, match="is damaged"):
+        await client.call("open", opening)
+    with pytest.raises(RagoptError, match="is damaged"):
+        await client.call("ask", asking("What was the dividend?"))
+    await asyncio.to_thread(synchronise, tmp_path, "builtin", lambda _: None, rebuild=True)
+    answer = await client.call("ask", asking("What was the dividend in 2020?"))
+    assert "3 cents" in answer["answer"]
+    await client.call("open", {"docs": str(docs), "embedder": "builtin"})
+
+
 async def test_cancelling_mid_answer_ends_it_and_serves_the_next(client: EngineClient) -> None:
     await client.call("load", {"variant": "builtin"})
     exchange = client.request("ask", asking(LONG_QUESTION, "builtin"))
@@ -313,13 +356,3 @@ async def test_closing_ends_requests_that_wait(client: EngineClient, docs: Path)
     await other.close()
     with pytest.raises((EngineDied, RequestCancelled)):
         await waiting
-
-
-def test_every_way_to_die_has_a_sentence() -> None:
-    assert death_sentence(-9) == (
-        "The engine was killed, probably because memory ran out (SIGKILL)."
-    )
-    assert death_sentence(1) == "The engine ended unexpectedly with exit status 1."
-    assert death_sentence(-99) == "The engine was ended by signal 99."
-    for number in signal.valid_signals():
-        assert death_sentence(-number).startswith("The engine ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from ragopt_tui.errors import RagoptError
@@ -74,6 +75,24 @@ def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
         if x != y:
             return at
     return min(len(a), len(b))
+
+
+def rendered(template: Callable[[Messages], str], messages: Messages, source: Path) -> str:
+    """Render a conversation with a model's chat template.
+
+    Templates that know no system turn get its text at the top of the first user turn. Raises
+    RagoptError that names `source` if the template fails.
+    """
+    from jinja2 import TemplateError
+
+    try:
+        return template(messages)
+    except (TemplateError, ValueError, TypeError) as error:
+        if messages[0]["role"] == "system" and len(messages) > 1:
+            system, user, *rest = messages
+            merged = user | {"content": f"{system['content']}\n\n{user['content']}"}
+            return rendered(template, [merged, *rest], source)
+        raise RagoptError(f"The chat template of {source} cannot be used: {error}.") from error
 
 
 def prompt_too_long(tokens: int, context_tokens: int) -> RagoptError:

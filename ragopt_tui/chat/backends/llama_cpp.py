@@ -19,7 +19,7 @@ import psutil  # type: ignore[import-untyped]
 from jinja2 import TemplateError
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
-from ragopt_tui.chat.backends import Messages, common_prefix, defuse, prompt_too_long
+from ragopt_tui.chat.backends import Messages, common_prefix, defuse, prompt_too_long, rendered
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.gguf_header import read_gguf_header
 
@@ -81,7 +81,7 @@ class LlamaCppBackend:
 
     def prompt_tokens(self, messages: Messages) -> list[int]:
         """Give the tokens of the rendered conversation, with exactly one beginning-of-sequence."""
-        text = self._render(defuse(messages, self._special))
+        text = rendered(self._render, defuse(messages, self._special), self._file)
         tokens: list[int] = self._llama.tokenize(text.encode(), add_bos=False, special=True)
         bos = self._llama.token_bos()
         while len(tokens) > 1 and tokens[0] == tokens[1] == bos:
@@ -154,12 +154,7 @@ class LlamaCppBackend:
         return not cancelled()
 
     def _render(self, messages: Messages) -> str:
-        try:
-            return str(self._formatter(messages=messages).prompt)  # type: ignore[arg-type]
-        except (TemplateError, ValueError, TypeError) as error:
-            raise RagoptError(
-                f"The chat template of {self._file} cannot be used: {error}."
-            ) from error
+        return str(self._formatter(messages=messages).prompt)  # type: ignore[arg-type]
 
     def _piece(self, token: int) -> bytes:
         size = 64

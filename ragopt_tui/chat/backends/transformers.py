@@ -8,11 +8,10 @@ from typing import Any
 
 import torch
 import transformers
-from jinja2 import TemplateError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
-from ragopt_tui.chat.backends import Messages, common_prefix, defuse, prompt_too_long
+from ragopt_tui.chat.backends import Messages, common_prefix, defuse, prompt_too_long, rendered
 from ragopt_tui.errors import RagoptError
 
 _PROMPT_CHUNK = 256
@@ -50,14 +49,7 @@ class TransformersBackend:
 
     def prompt_tokens(self, messages: Messages) -> list[int]:
         """Give the tokens of the rendered conversation, with at most one beginning-of-sequence."""
-        try:
-            text = self._tokenizer.apply_chat_template(
-                defuse(messages, self._special), tokenize=False, add_generation_prompt=True
-            )
-        except (TemplateError, ValueError, TypeError) as error:
-            raise RagoptError(
-                f"The chat template of {self._folder} cannot be used: {error}."
-            ) from error
+        text = rendered(self._render, defuse(messages, self._special), self._folder)
         encoded = self._tokenizer(text, add_special_tokens=False, verbose=False)
         tokens: list[int] = list(encoded.input_ids)
         bos = self._tokenizer.bos_token_id
@@ -132,6 +124,13 @@ class TransformersBackend:
         self._cache, self._cached = output.past_key_values, cached + tokens
         logits: torch.Tensor = output.logits[0, -1]
         return logits
+
+    def _render(self, messages: Messages) -> str:
+        return str(
+            self._tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True
+            )
+        )
 
     def _reuse(self, tokens: list[int]) -> int:
         """Cut the cache to the prefix it shares with `tokens`, less the last; give its length."""
