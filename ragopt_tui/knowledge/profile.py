@@ -22,7 +22,7 @@ _SUFFIX = (
 )
 _NAME_WORD = r"(?:[A-Z0-9][\w'’&.\-]*|&|and|of|the|de|van|von)"
 _COMPANY = re.compile(
-    rf"(?<![\w.])(?!(?:19|20)\d\d\b)((?:[A-Z0-9][\w'’&\-]*\.?,?\s+)(?:{_NAME_WORD},?\s+){{0,4}}?{_SUFFIX}"
+    rf"(?<![\w.])(?!(?:19|20)\d\d\b|Copyright\b)((?:[A-Z0-9][\w'’&\-]*\.?,?\s+)(?:{_NAME_WORD},?\s+){{0,4}}?{_SUFFIX}"
     rf"(?:,?\s+{_SUFFIX})*\.?)(?![\w'])"
 )
 _DASH = re.compile(r"\s+[—–|:·-]+\s+|:\s+")
@@ -67,7 +67,7 @@ _FORMS = (
     ("10-K", r"\b(?:form[\s_-]*)?10-?K(?:/?A)?\b"),
     ("10-Q", r"\b(?:form[\s_-]*)?10-?Q\b"),
     ("20-F", r"\b(?:form[\s_-]*)?20-F\b|\bform[\s_-]*20F\b"),
-    ("8-K", r"\b(?:form[\s_-]*)?8-K\b|\bform[\s_-]*8K\b"),
+    ("8-K", r"\b(?:form[\s_-]*)?8-K\b|\b(?:form|(?:19|20)\d\d)[\s_-]*8K\b"),
     ("proxy statement", r"\bproxy[\s_-]+statement\b|\bDEF[\s_-]*14A\b"),
     (
         "segment results",
@@ -84,7 +84,7 @@ _FORMS = (
     ("annual report", r"\bannual[\s_-]+report\b"),
     (
         "quarterly report",
-        r"\bquarterly[\s_-]+(?:report|results|update|review)\b|\bquarter\b[^.\n]{0,30}\breport\b",
+        r"\bquarterly[\s_-]+(?:report|results|update|review)\b|\bquarter\b[^.\n]{0,30}\breport\b|\breport\b[^.\n]{0,20}\bquarter\b",
     ),
     ("earnings release", r"\b(?:earnings|results)[\s_-]+(?:press[\s_-]+)?release\b"),
     ("prospectus", r"\bprospectus\b"),
@@ -100,10 +100,10 @@ def detect_profile(document: Document) -> Profile:
     lines = [
         words for part in paragraphs for line in part.split("\n") if (words := without_marks(line))
     ]
-    form = _form((document.title, name, *lines[:12]))
+    form = _form((document.title, name, *(line for line in lines[:12] if _is_heading_like(line))))
     return Profile(
         title=document.title,
-        company=_company(document, lines),
+        company=_company(document, lines, form),
         period=_period((document.title, name, *map(without_marks, paragraphs))),
         form=form,
     )
@@ -132,11 +132,16 @@ def _form(sources: Sequence[str]) -> str:
     return ""
 
 
-def _company(document: Document, lines: Sequence[str]) -> str:
+def _is_heading_like(line: str) -> bool:
+    return len(line) <= 100 and not line.endswith((".", ",", ";"))
+
+
+def _company(document: Document, lines: Sequence[str], form: str) -> str:
     for source in (document.title, *lines[:12]):
-        found = _COMPANY.search(source)
-        if found and len(found[1]) <= _LONGEST_COMPANY:
-            return found[1].strip(" ,")
+        names = [found[1].strip(" ,") for found in _COMPANY.finditer(source)]
+        names = [name for name in names if len(name) <= _LONGEST_COMPANY]
+        if names:  # who lends writes a credit memorandum; who borrows is named behind
+            return names[-1] if form == "credit memorandum" else names[0]
     before = _DASH.split(document.title)[0].strip()
     if before != document.title and _is_name(before):
         return before

@@ -12,14 +12,21 @@ from ragopt_tui.knowledge.structure import without_marks
 _LONGEST_NAME = 80
 _NAME = r"[A-Z][\w.'’\-]*(?:\s+(?:[A-Z][\w.'’\-]*|van|von|de|der|den|la)){0,4}"
 _BEFORE_COLON = re.compile(rf"^({_NAME}(?:\s*[,(–—-]\s*[^:.!?]{{2,60}}?)?)\s*:")
+_TRANSCRIPT = re.compile(
+    r"\btranscript\b|\bconference call\b|\bearnings call\b|\bquestions?[- ]and[- ]answers?\b|\bQ&A\b"
+    r"|^\W*(?:operator|moderator)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
 _ALONE = re.compile(rf"^{_NAME}(?:\s*[,(–—|-]+\s*[^.!?:]{{2,60}})?$")
 
 
 def speakers_of(text: str, blocks: Sequence[Block]) -> dict[int, str]:
     """Give the speaker's line by the start of each paragraph that names one.
 
-    Empty unless names recur, as they do where people talk in turn.
+    Empty unless the text is a transcript and names recur, as they do where people talk in turn.
     """
+    if not _TRANSCRIPT.search(text):
+        return {}
     named: dict[int, str] = {}
     for block in blocks:
         if block.kind == "paragraph":
@@ -39,6 +46,8 @@ def _speaker(paragraph: str) -> str:
     line = without_marks(first)
     if found := _BEFORE_COLON.match(line):
         return found[1].strip() if len(found[1]) <= _LONGEST_NAME else ""
+    if len(line.split()) < 2 and line.lower() not in ("operator", "moderator"):
+        return ""
     is_short = len(line) <= _LONGEST_NAME and _ALONE.match(line) is not None
     following = rest.strip().split("\n")[0]
     speaks = not rest or len(following) > len(line) or following.endswith((".", "?", "!"))

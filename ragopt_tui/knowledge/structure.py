@@ -42,6 +42,11 @@ def is_rule(line: str) -> bool:
     return _RULE.match(line) is not None
 
 
+def is_labelled(line: str) -> bool:
+    """Say whether a line is numbered as a table or exhibit: "Table 4. Debt"."""
+    return _LABELLED.match(line) is not None
+
+
 def without_marks(text: str) -> str:
     """Give Markdown text as one line without its emphasis, heading and quote marks."""
     return " ".join(_MARKS.sub("", text).split())

@@ -109,11 +109,18 @@ def find_tables(lines: Sequence[str]) -> list[TableLines]:
         rows = [index for index in range(at, last + 1) if _is_row(lines[index])]
         data = next((index for index in rows if not _is_header_row(lines[index])), None)
         floor = tables[-1].last + 1 if tables else 0
-        if data is not None and (len(rows) >= 3 or _spaced(lines, rows)):
+        if data is not None and (len(rows) >= 3 or _spaced(lines, rows) or _is_headed(lines, at)):
             data = _behind_rules(lines, at, data)
             tables.append(TableLines(_first_line(lines, at, floor), data, last))
         at = last + 1
     return tables
+
+
+def _is_headed(lines: Sequence[str], row: int) -> bool:
+    """Say whether a single row of figures stands below as many column headings."""
+    above = cells_of(lines[row - 1]) if row else []
+    figures = sum(map(is_figure_cell, cells_of(lines[row])))
+    return len(above) >= 3 and len(above) >= figures >= 3 and _is_header_row(lines[row - 1])
 
 
 def _spaced(lines: Sequence[str], rows: Sequence[int]) -> bool:
@@ -162,10 +169,15 @@ def _first_line(lines: Sequence[str], first: int, floor: int) -> int:
             if not line.strip() and top != first:
                 break
             continue
-        if not _is_header_line(line):
+        if not _is_header_line(line) or _closes_bracket(lines, at):
             break
         top = at
     return top
+
+
+def _closes_bracket(lines: Sequence[str], at: int) -> bool:
+    """Say whether a line is the end of a caption: it closes a bracket that it does not open."""
+    return lines[at].count(")") > lines[at].count("(") and at > 0 and "(" in lines[at - 1]
 
 
 def _is_header_line(line: str) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ragopt_tui.knowledge.structure import is_labelled
 from ragopt_tui.knowledge.table_lines import is_figure_cell, trailing_figures
 
 _CURRENCY = frozenset({"$", "€", "£", "¥", "US$"})
-_DATE = re.compile(r"(?:[A-Z][a-z]{2,8}\.?\s+\d{1,2}|(?:19|20)\d\d)$")
+_DATE = re.compile(r"(?:[A-Z][a-z]{2,8}\.?\s+\d{1,2}|(?:19|20)\d\d)\)?$")
 _PERIOD = r"(?:FY|Fiscal|fiscal|Q[1-4]|H[12]|[1-4]Q)\s*'?(?:19|20)?\d\d\b"
-_WORDS = r"(?:% )?Change|%|\$|Variance|Total|Actual|Budget|Note"
+_WORDS = r"(?:% )?Change|%|\$|Variance|Total|Thereafter|Actual|Budget|Note"
 _YEAR = r"(?:19|20)\d\d\b"
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.?"
 _CELL = re.compile(rf"(?:{_PERIOD}|{_YEAR}|{_WORDS})$")
@@ -32,6 +33,8 @@ def with_columns_apart(lines: Sequence[str]) -> list[str]:
             if 0 <= at < len(lines)
         ]
         below = counts[index + 1] if index + 1 < len(lines) else 0
+        if "  " in line:
+            continue
         if below >= 2 and (heading := _heading_row(line, below)):
             result[index] = heading
         elif _is_row(line, counts[index], max(near, default=0)):
@@ -40,6 +43,8 @@ def with_columns_apart(lines: Sequence[str]) -> list[str]:
 
 
 def _is_row(line: str, figures: int, beside: int) -> bool:
+    if is_labelled(line):
+        return False
     if figures >= 2:
         return beside >= 1
     is_short = len(line.split()) <= 12 and not _DATE.search(line)

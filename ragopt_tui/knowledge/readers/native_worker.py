@@ -11,7 +11,10 @@ import queue
 import sys
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import kreuzberg
 
 
 def main() -> None:
@@ -53,16 +56,28 @@ def _extract(path: str) -> dict[str, Any]:
     return {
         "content": result.content,
         "title": str(result.metadata.get("title") or ""),
-        "pages": [
-            {"number": page["page_number"], "content": page["content"]}
-            for page in result.pages or ()
-        ],
-        "pieces": _pieces(result.document),
+        "pages": _pages(result),
     }
 
 
+def _pages(result: kreuzberg.ExtractionResult) -> list[dict[str, Any]]:
+    """Give each page's text with its height and its pieces, in points and in order."""
+    sizes = (result.metadata.get("pages") or {}).get("pages") or ()
+    heights = {size["number"]: (size.get("dimensions") or (0, 842))[1] for size in sizes}
+    pieces = _pieces(result.document)
+    return [
+        {
+            "content": page["content"],
+            "number": page["page_number"],
+            "height": heights.get(page["page_number"], 842),
+            "pieces": [piece for piece in pieces if piece["page"] == page["page_number"]],
+        }
+        for page in result.pages or ()
+    ]
+
+
 def _pieces(structure: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """Headings and paragraphs by page, in order: their first line, and a heading's level."""
+    """Headings and paragraphs in order: page, text, top, and a heading's level or 0."""
     pieces = []
     for node in (structure or {}).get("nodes", ()):
         content = node.get("content", {})
@@ -71,6 +86,7 @@ def _pieces(structure: Mapping[str, Any] | None) -> list[dict[str, Any]]:
             pieces.append(
                 {
                     "page": node.get("page") or 0,
+                    "top": (node.get("bbox") or {}).get("y1", 842),
                     "level": int(content.get("level") or 1) if kind == "heading" else 0,
                     "text": content["text"],
                 }

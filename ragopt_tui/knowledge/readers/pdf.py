@@ -11,6 +11,13 @@ from ragopt_tui.knowledge.document import Document
 from ragopt_tui.knowledge.plain_structure import plain_blocks
 from ragopt_tui.knowledge.readers.columns import with_columns_apart
 from ragopt_tui.knowledge.readers.errors import UnreadableDocument
+from ragopt_tui.knowledge.readers.pdf_structure import (
+    headings_by_shape,
+    is_shifted,
+    paragraph_starts,
+    starts_by_parser,
+)
+from ragopt_tui.knowledge.readers.stacked_headings import joined_headings
 from ragopt_tui.knowledge.structure import title_of
 from ragopt_tui.plaintext import without_controls
 
@@ -19,6 +26,10 @@ _PAGE_NUMBER = re.compile(
     re.I,
 )
 _HYPHEN_AT_LINE_END = "\x02"
+_NUMBER_AT_EDGE = re.compile(
+    r"^\d{1,4}\b(?!,)|(?<!,)\b(?<![-–—] )(?<!FY)\d{1,3}$|(?<=[Pp]age )\d{1,4}"
+)
+_NUMBER_MARK = "#"
 _EDGE_LINES = 2
 _REPEATED_ON = 0.3
 
@@ -28,23 +39,26 @@ def pdf_document(found: Mapping[str, Any], file: str) -> Document:
 
     Running headers and footers and page numbers are left out, but counted.
     """
-    contents = [_page_lines(page["content"]) for page in found["pages"]]
+    pages_found = found["pages"]
+    contents = [_page_lines(page["content"]) for page in pages_found]
     dropped = _furniture(contents)
+    shifted = is_shifted(pages_found, [(at, 0) in dropped for at in range(len(contents))])
     lines: list[str] = []
     numbers: list[int] = []
     pages: list[int] = []
     headings: dict[int, int] = {}
     breaks: set[int] = set()
-    for index, (page, content) in enumerate(zip(found["pages"], contents, strict=True)):
-        kept = [at for at, line in enumerate(content) if line and (index, at) not in dropped]
+    for index, (page, content) in enumerate(zip(pages_found, contents, strict=True)):
+        kept, body = _body(
+            [None if (index, at) in dropped else content[at] for at in range(len(content))]
+        )
         if not kept:
             continue
         first = len(lines)
-        body = [content[at] for at in kept]
-        pieces = [piece for piece in found["pieces"] if piece["page"] == page["number"]]
-        starts = _starts(body, pieces)
-        breaks.update(first + at for at in (0, *starts))
-        headings.update((first + at, level) for at, level in starts.items() if level)
+        starts = {} if shifted else starts_by_parser(body, page["pieces"])
+        levels = headings_by_shape(body) | {at: level for at, level in starts.items() if level}
+        headings.update((first + at, level) for at, level in levels.items())
+        breaks.update(first + at for at in (0, *starts, *levels, *paragraph_starts(body)))
         lines += [*with_columns_apart(body), ""]
         numbers += [*(at + 1 for at in kept), len(content) + 1]
         pages += [page["number"]] * (len(kept) + 1)
@@ -53,6 +67,8 @@ def pdf_document(found: Mapping[str, Any], file: str) -> Document:
             "No text was found in it: its pages are probably scanned images.",
             "Run text recognition (OCR) on it first.",
         )
+    if 0 in headings:
+        headings[0] = 1
     text = "\n".join(lines)
     blocks = plain_blocks(text, headings or None, breaks)
     return Document(
@@ -65,14 +81,34 @@ def pdf_document(found: Mapping[str, Any], file: str) -> Document:
     )
 
 
+def _body(content: Sequence[str | None]) -> tuple[list[int], list[str]]:
+    """Give the lines that stay and which they were, with column headings put into one row."""
+    kept = [(at, line) for at, line in enumerate(content) if line is not None]
+    joined = joined_headings([line for _, line in kept])
+    numbers: list[int] = []
+    lines: list[str] = []
+    last = -1
+    for index, (at, line) in enumerate(kept):
+        if index in joined:
+            last, line = joined[index]
+        elif index <= last:
+            continue
+        numbers.append(at)
+        lines.append(line)
+    return numbers, lines
+
+
 def _page_lines(content: str) -> list[str]:
     content = content.replace(_HYPHEN_AT_LINE_END, "")
     text = without_controls(content.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n"))
-    return [line.strip() for line in text.strip("\n").split("\n")]
+    return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 def _furniture(pages: Sequence[Sequence[str]]) -> set[tuple[int, int]]:
-    """Give page and line of what repeats at the edges of pages; its first occurrence stays."""
+    """Give page and line of what repeats at the edges of pages.
+
+    The first occurrence stays where it may be the document's title: without a page number.
+    """
     edges = [
         (page, at)
         for page, lines in enumerate(pages)
@@ -87,32 +123,12 @@ def _furniture(pages: Sequence[Sequence[str]]) -> set[tuple[int, int]]:
         line, shape = pages[page][at], _shape(pages[page][at])
         is_outermost = len(pages) > 1 and at in (0, len(pages[page]) - 1)
         is_number = is_outermost and _PAGE_NUMBER.fullmatch(line) is not None
-        if is_number or (line and seen[shape] >= often and shape in met):
+        if is_number or (seen[shape] >= often and (shape in met or _NUMBER_MARK in shape)):
             dropped.add((page, at))
         met.add(shape)
     return dropped
 
 
 def _shape(line: str) -> str:
-    """A line without its page number: the figures at its ends do not count."""
-    return re.sub(r"^\s*\d{1,4}\b|\b\d{1,4}\s*$", "#", " ".join(line.split()))
-
-
-def _starts(lines: Sequence[str], pieces: Sequence[Mapping[str, Any]]) -> dict[int, int]:
-    """Give the lines of a page that pieces begin at, with a heading's level and 0 for others."""
-    where: dict[str, list[int]] = {}
-    for index, line in enumerate(lines):
-        where.setdefault(_key(line), []).append(index)
-    starts: dict[int, int] = {}
-    for piece in pieces:
-        words = str(piece["text"]).replace(_HYPHEN_AT_LINE_END, "")
-        parts = [part for part in words.splitlines() if part.strip()]
-        for number, part in enumerate(parts if piece["level"] else parts[:1]):
-            free = next((at for at in where.get(_key(part), ()) if at not in starts), None)
-            if free is not None:
-                starts[free] = piece["level"] + (1 if piece["level"] and number else 0)
-    return starts
-
-
-def _key(line: str) -> str:
-    return "".join(line.split())
+    """A line without its page number: the figures at its ends and behind "page" do not count."""
+    return _NUMBER_AT_EDGE.sub(_NUMBER_MARK, line)
