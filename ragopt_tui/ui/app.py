@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import traceback
+import gc
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -17,12 +17,17 @@ from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.variant import Variant, builtin_variants, resolve_variant
 from ragopt_tui.settings import Settings, folders
 from ragopt_tui.ui.actions import ACTIONS
-from ragopt_tui.ui.engine_like import EngineLike
 from ragopt_tui.ui.keys import bindings, remapped
-from ragopt_tui.ui.library import Library, LibraryLike
-from ragopt_tui.ui.screens.main import MainScreen, Opening
+from ragopt_tui.ui.library import Library
+from ragopt_tui.ui.opening import Opening
+from ragopt_tui.ui.screens.main import MainScreen
+
+if TYPE_CHECKING:
+    from ragopt_tui.ui.engine_like import EngineLike
+    from ragopt_tui.ui.library import LibraryLike
 
 _LOG = "interface.log"
+_FIRST_FRAME_SECONDS = 0.3
 
 
 class RagoptApp(App[None], inherit_bindings=False):
@@ -70,13 +75,19 @@ class RagoptApp(App[None], inherit_bindings=False):
         """Open on the chat where the folder is known, so that it is the first frame."""
         return self._main_screen(self.docs) if self.docs else Screen()
 
+    def on_load(self) -> None:
+        """Leave garbage collection until the first frame stands: it would take a tenth of it."""
+        gc.disable()
+
     def on_mount(self) -> None:
         """Ask for a folder where none was given."""
+        self.set_timer(_FIRST_FRAME_SECONDS, self._collect_again)
         if self.docs is None:
             self.run_worker(self._ask_for_folder(first=True))
 
     async def on_unmount(self) -> None:
         """End the engine with the program; jobs go on."""
+        gc.enable()
         if self._engine is not None:
             await self._engine.close()
 
@@ -127,6 +138,12 @@ class RagoptApp(App[None], inherit_bindings=False):
     def action_help_quit(self) -> None:
         """Say how to quit, for those who press Ctrl+C."""
         self.notify("Ctrl+Q quits; Esc stops an answer.", timeout=3)
+
+    def _collect_again(self) -> None:
+        # What is there now stays to the end, so that no collection needs to look at it.
+        if not self.is_headless:
+            gc.freeze()
+        gc.enable()
 
     def _quit_if(self, sure: bool | None) -> None:
         if not sure:
@@ -201,6 +218,8 @@ def _variants(variant: str) -> tuple[tuple[Variant, ...], str]:
 
 def _write_log(error: BaseException) -> str:
     """Append a traceback to the log and say where it is; a full disk is no second error."""
+    import traceback
+
     file = folders().logs / _LOG
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from ragopt_tui.chat.answer import Answer
 from ragopt_tui.chat.protocol import Event
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.passage import Hit, Passage
-from ragopt_tui.ui.engine_like import EngineLike, RequestLike
 from ragopt_tui.ui.exchange import Evidence, Exchange
 from ragopt_tui.ui.widgets.conversation import Conversation
 from ragopt_tui.ui.widgets.exchange_card import ExchangeCard
+
+if TYPE_CHECKING:
+    from ragopt_tui.ui.engine_like import EngineLike, RequestLike
 
 _STOP_SECONDS = 2.0
 _READING = "reading documents… the answer follows"
@@ -48,6 +51,11 @@ class Dialogue:
         return self.current is not None
 
     @property
+    def idle(self) -> bool:
+        """Whether there is nothing to stop."""
+        return not self.busy and not self._waiting
+
+    @property
     def full(self) -> bool:
         """Whether a question waits already, so that no other is taken."""
         return bool(self._waiting)
@@ -69,19 +77,17 @@ class Dialogue:
             finally:
                 self.current = None
 
-    async def stop(self) -> bool:
-        """Stop the answer being written, else take back the question that waits; give whether."""
-        if self.current is not None and self._request is not None and self._task is not None:
-            await self._request.cancel()
-            await asyncio.wait({self._task}, timeout=_STOP_SECONDS)
-            self._task.cancel()
-            return True
-        if self._waiting:
+    async def stop(self) -> None:
+        """Stop the answer being written, else take back the question that waits."""
+        request, task = self._request, self._task
+        if request is not None and task is not None:
+            await request.cancel()
+            await asyncio.wait({task}, timeout=_STOP_SECONDS)
+            task.cancel()
+        elif self._waiting:
             exchange = self._waiting.pop()
             if card := self._conversation.card_of(exchange):
                 await card.stop()
-            return True
-        return False
 
     async def _answer(self, exchange: Exchange) -> None:
         card = self._conversation.card_of(exchange)

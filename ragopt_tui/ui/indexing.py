@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ragopt_tui.jobs.events import JobProgress
 from ragopt_tui.ui.wording import count, duration
+
+if TYPE_CHECKING:
+    from ragopt_tui.jobs.events import JobProgress
 
 _STAGES = {
     "scanning": "looking for changes",

@@ -5,19 +5,16 @@ Everything here reads or starts something on disk, so it is called in threads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ragopt_tui.jobs import supervisor
-from ragopt_tui.jobs.job import Job
-from ragopt_tui.knowledge.location import CorruptIndex, IndexLocation
-from ragopt_tui.settings import Settings
 from ragopt_tui.ui.indexing import Indexing
 from ragopt_tui.ui.wording import shorten
 
 if TYPE_CHECKING:
+    from ragopt_tui.jobs.job import Job
     from ragopt_tui.knowledge.catalogue import FileRecord
+    from ragopt_tui.settings import Settings
 
 _TARGET = "ragopt_tui.knowledge.index_job:run"
 
@@ -42,16 +39,18 @@ class LibraryLike(Protocol):
         ...
 
 
-@dataclass(slots=True)
 class Library:
     """A folder of documents and the job that keeps its index."""
 
-    docs: Path
-    settings: Settings
-    _job: Job | None = None
+    def __init__(self, docs: Path, settings: Settings) -> None:
+        self.docs, self.settings = docs, settings
+        self._job: Job | None = None
 
     def begin(self, rebuild: bool = False) -> Indexing:
         """Start reading the documents, or follow a job that does so already."""
+        # Imported here, in a thread, behind the first frame.
+        from ragopt_tui.jobs import supervisor
+
         self._job = (None if rebuild else self._running()) or supervisor.start(
             "index",
             f"index {shorten(self.docs.name, 40)}",
@@ -82,6 +81,8 @@ class Library:
 
     def has_index(self) -> bool:
         """Whether questions can be answered before the job has ended."""
+        from ragopt_tui.knowledge.location import CorruptIndex, IndexLocation
+
         try:
             return IndexLocation.of(self.docs).manifest() is not None
         except CorruptIndex:
@@ -90,6 +91,7 @@ class Library:
     def records(self) -> list[FileRecord]:
         """Give the files as of the last finished reading, by name; raises RagoptError."""
         from ragopt_tui.knowledge.catalogue import Catalogue
+        from ragopt_tui.knowledge.location import IndexLocation
 
         file = IndexLocation.of(self.docs).catalogue_file
         if file is None:
@@ -98,6 +100,8 @@ class Library:
             return catalogue.records()
 
     def _running(self) -> Job | None:
+        from ragopt_tui.jobs import supervisor
+
         docs = str(self.docs)
         return next(
             (

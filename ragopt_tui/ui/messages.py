@@ -1,96 +1,106 @@
-"""What widgets tell the screen above them."""
+"""What widgets and workers tell the screen above them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from ragopt_tui.chat.engine_client import EngineState
-from ragopt_tui.ui.exchange import Evidence
-from ragopt_tui.ui.indexing import Indexing
+if TYPE_CHECKING:
+    from ragopt_tui.chat.engine_client import EngineState
+    from ragopt_tui.ui.exchange import Evidence
+    from ragopt_tui.ui.indexing import Indexing
+
+# Plain classes, because making a dataclass of each would cost a twentieth of the start-up time.
 
 
-@dataclass
 class OpenSource(Message):
     """Open passage `n` (from 1) of some evidence in the document view."""
 
-    evidence: Evidence
-    n: int
+    def __init__(self, evidence: Evidence, n: int) -> None:
+        super().__init__()
+        self.evidence, self.n = evidence, n
 
 
-@dataclass
 class ShowSources(Message):
     """Show some evidence in the sources panel, with passage `n` in view (0: none)."""
 
-    evidence: Evidence
-    n: int = 0
+    def __init__(self, evidence: Evidence, n: int = 0) -> None:
+        super().__init__()
+        self.evidence, self.n = evidence, n
 
 
-@dataclass
-class Asked(Message):
-    """The user sent a question."""
-
-    question: str
-
-
-@dataclass
-class Command(Message):
-    """The user picked an action by its name."""
-
-    name: str
-
-
-@dataclass
-class ChooseVariant(Message):
-    """The user picked who answers, by the variant's id."""
-
-    variant: str
-
-
-@dataclass
-class OpenDocument(Message):
-    """Open a whole document, at its first line."""
-
-    file: str
-
-
-@dataclass
-class TabChosen(Message):
-    """The user picked a tab: `chat` or `documents`."""
-
-    tab: str
-
-
-@dataclass
 class CopyCitation(Message):
     """Copy what is cited of passage `n` (from 1) of some evidence, and where it stands."""
 
-    evidence: Evidence
-    n: int
+    def __init__(self, evidence: Evidence, n: int) -> None:
+        super().__init__()
+        self.evidence, self.n = evidence, n
 
 
-@dataclass
+class Asked(Message):
+    """The user sent a question."""
+
+    def __init__(self, question: str) -> None:
+        super().__init__()
+        self.question = question
+
+
+class Command(Message):
+    """The user picked an action by its name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+class ChooseVariant(Message):
+    """The user picked who answers, by the variant's id."""
+
+    def __init__(self, variant: str) -> None:
+        super().__init__()
+        self.variant = variant
+
+
+class OpenDocument(Message):
+    """Open a whole document, at its first line."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__()
+        self.file = file
+
+
+class TabChosen(Message):
+    """The user picked a tab: `chat` or `documents`."""
+
+    def __init__(self, tab: str) -> None:
+        super().__init__()
+        self.tab = tab
+
+
 class IndexChanged(Message):
     """The reading of the documents went on or ended."""
 
-    indexing: Indexing
+    def __init__(self, indexing: Indexing) -> None:
+        super().__init__()
+        self.indexing = indexing
 
     def can_replace(self, message: Message) -> bool:
         """Only the newest state is worth drawing."""
         return isinstance(message, IndexChanged)
 
 
-@dataclass
 class EngineChanged(Message):
     """The engine started, is ready, or died for a reason."""
 
-    state: EngineState
-    reason: str
+    def __init__(self, state: EngineState, reason: str) -> None:
+        super().__init__()
+        self.state, self.reason = state, reason
 
 
-@dataclass
 class IndexOpened(Message):
     """Questions can be answered now; `passages` is 0 where the index holds nothing."""
 
-    passages: int
+    def __init__(self, passages: int) -> None:
+        super().__init__()
+        self.passages = passages

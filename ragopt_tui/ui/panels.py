@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 PanelState = Literal["beside", "over", "hidden"]
 
 
-@dataclass(slots=True)
 class Panel:
     """A side panel that stands beside the chat from `room` columns on, and else can lie over it.
 
     `wanted` is what the user chose last, None while the width alone decides.
     """
 
-    room: int
-    wanted: bool | None = None
-    width: int = 0
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.wanted: bool | None = None
+        self.width = 0
 
     @property
     def state(self) -> PanelState:

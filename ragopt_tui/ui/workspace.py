@@ -8,17 +8,20 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from ragopt_tui.chat.engine_client import EngineState
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.knowledge.document import Document
-from ragopt_tui.settings import Settings
-from ragopt_tui.ui.engine_like import EngineLike
 from ragopt_tui.ui.indexing import Indexing
-from ragopt_tui.ui.library import LibraryLike
 from ragopt_tui.ui.messages import EngineChanged, IndexChanged, IndexOpened
+
+if TYPE_CHECKING:
+    from ragopt_tui.chat.engine_client import EngineState
+    from ragopt_tui.knowledge.document import Document
+    from ragopt_tui.settings import Settings
+    from ragopt_tui.ui.engine_like import EngineLike
+    from ragopt_tui.ui.library import LibraryLike
 
 _LOOK_SECONDS = 0.2
 _MOST_RESTARTS = 3
@@ -89,6 +92,8 @@ class Workspace:
 
     async def document(self, file: str) -> OpenedDocument:
         """Read a document through the engine; raises RagoptError."""
+        from ragopt_tui.knowledge.document import Document
+
         values = await self.engine.call("document", {"file": file})
         document = Document(
             file=values["file"],

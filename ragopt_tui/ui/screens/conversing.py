@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from ragopt_tui.chat.answer import Citation
 from ragopt_tui.ui import messages
-from ragopt_tui.ui.dialogue import Dialogue
-from ragopt_tui.ui.exchange import Evidence, Exchange
-from ragopt_tui.ui.screens.document import DocumentScreen, Place
 from ragopt_tui.ui.widgets.chat_pane import ChatPane
 from ragopt_tui.ui.widgets.conversation import Conversation
 from ragopt_tui.ui.widgets.sources import Sources
 from ragopt_tui.ui.wording import count, place
-from ragopt_tui.ui.workspace import OpenedDocument, Workspace
+
+if TYPE_CHECKING:
+    from ragopt_tui.ui.dialogue import Dialogue
+    from ragopt_tui.ui.exchange import Evidence, Exchange
+    from ragopt_tui.ui.screens.document import Place
+    from ragopt_tui.ui.workspace import OpenedDocument, Workspace
 
 _NUMBER_KEYS = [
     binding
@@ -34,9 +36,17 @@ class ConversingScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*_NUMBER_KEYS]
 
-    dialogue: Dialogue
     workspace: Workspace
     variant_id: str
+
+    def make_dialogue(self) -> Dialogue:
+        """Make what asks the questions of this screen."""
+        raise NotImplementedError
+
+    @cached_property
+    def dialogue(self) -> Dialogue:
+        """What asks the questions."""
+        return self.make_dialogue()
 
     @property
     def pane(self) -> ChatPane:
@@ -77,12 +87,14 @@ class ConversingScreen(Screen[None]):
 
     @on(messages.OpenDocument)
     def _open_document(self, event: messages.OpenDocument) -> None:
+        from ragopt_tui.ui.screens.document import Place
+
         self._show_places([Place(event.file)], 0)
 
     @on(messages.CopyCitation)
     def _copy_cited(self, event: messages.CopyCitation) -> None:
         passage = event.evidence.hits[event.n - 1].passage
-        cited: list[Citation] = event.evidence.cited(event.n)
+        cited = event.evidence.cited(event.n)
         quote = cited[0].quote if cited else passage.text
         span = cited[0] if cited else passage
         where = place(span.page, span.line_start, span.line_end)
@@ -91,8 +103,11 @@ class ConversingScreen(Screen[None]):
 
     async def action_stop(self) -> None:
         """Stop the answer being written; else go back to the prompt."""
-        if not await self.dialogue.stop():
+        if self.dialogue.idle:
             self.pane.prompt.focus()
+        else:
+            # In a worker, so that the screen goes on while the engine takes its time.
+            self.run_worker(self.dialogue.stop(), group="stop")
 
     async def action_retry(self) -> None:
         """Ask the last question again."""
@@ -109,7 +124,7 @@ class ConversingScreen(Screen[None]):
         """Empty the conversation."""
         cleared = await self.conversation.clear()
         if cleared:
-            await self.sources.show(Evidence())
+            await self.sources.show(None)
             self.notify(f"{count(cleared, 'question')} cleared. /undo brings them back.")
 
     async def action_undo_clear(self) -> None:
@@ -129,7 +144,7 @@ class ConversingScreen(Screen[None]):
     def action_copy_citation(self) -> None:
         """Copy the first citation of the answer whose sources are shown."""
         evidence = self.sources.evidence
-        if evidence.hits:
+        if evidence and evidence.hits:
             n = evidence.citations[0].n if evidence.citations else 1
             self.post_message(messages.CopyCitation(evidence, n))
         else:
@@ -138,17 +153,20 @@ class ConversingScreen(Screen[None]):
     def action_open_source(self) -> None:
         """Open the first source of the answer whose sources are shown."""
         evidence = self.sources.evidence
-        self.action_open_number(evidence.citations[0].n if evidence.citations else 1)
+        self.action_open_number(evidence.citations[0].n if evidence and evidence.citations else 1)
 
     def action_open_number(self, n: int) -> None:
         """Open the source with this number."""
-        if n <= len(self.sources.evidence.hits):
-            self.open_evidence(self.sources.evidence, n)
+        evidence = self.sources.evidence
+        if evidence and n <= len(evidence.hits):
+            self.open_evidence(evidence, n)
         else:
             self.notify(f"There is no source [{n}] here.", markup=False)
 
     def open_evidence(self, evidence: Evidence, n: int) -> None:
         """Open the document at passage `n`, with the answer's other citations to step to."""
+        from ragopt_tui.ui.screens.document import Place
+
         places = [Place(c.file, c.char_start, c.char_end, c.n) for c in evidence.citations]
         at = next((i for i, each in enumerate(places) if each.n == n), None)
         if at is None:
@@ -158,6 +176,8 @@ class ConversingScreen(Screen[None]):
         self._show_places(places, at)
 
     def _show_places(self, places: list[Place], at: int) -> None:
+        from ragopt_tui.ui.screens.document import DocumentScreen
+
         async def load(file: str) -> OpenedDocument:
             return await self.workspace.document(file)
 

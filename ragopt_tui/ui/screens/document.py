@@ -11,12 +11,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.document import Document
 from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.widgets.document_view import DocumentView, Mark
+from ragopt_tui.ui.widgets.key_bar import KeyBar
 from ragopt_tui.ui.widgets.split_line import SplitLine
 from ragopt_tui.ui.wording import MUTED, count, place, shorten
 from ragopt_tui.ui.workspace import OpenedDocument
@@ -55,7 +56,7 @@ class DocumentScreen(Screen[None]):
         yield Static("", id="document-notice", markup=False)
         yield DocumentView(id="document-text")
         yield Input(placeholder="Search in this document", id="document-search", compact=True)
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Open the first place."""

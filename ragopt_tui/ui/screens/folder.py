@@ -12,12 +12,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.plaintext import without_controls
 from ragopt_tui.ui.folder_choice import checked_folder, folders_like
+from ragopt_tui.ui.widgets.key_bar import KeyBar
 from ragopt_tui.ui.wording import MUTED, shorten
 
 
@@ -54,7 +55,7 @@ class FolderScreen(Screen[Path | None]):
                 classes="dialog-hint",
                 markup=False,
             )
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Offer the known folders."""

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
+import importlib
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on, work
@@ -14,24 +11,17 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import ContentSwitcher, Footer
+from textual.widgets import ContentSwitcher
 
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.models.variant import Variant
-from ragopt_tui.settings import Settings
 from ragopt_tui.ui import messages
 from ragopt_tui.ui.actions import BY_NAME
-from ragopt_tui.ui.dialogue import Dialogue
-from ragopt_tui.ui.engine_like import EngineLike
-from ragopt_tui.ui.exchange import Evidence
 from ragopt_tui.ui.keys import bindings
-from ragopt_tui.ui.library import LibraryLike
 from ragopt_tui.ui.panels import Panel
-from ragopt_tui.ui.screens.confirm import Confirm
 from ragopt_tui.ui.screens.conversing import ConversingScreen
-from ragopt_tui.ui.screens.models import Models
 from ragopt_tui.ui.widgets.chat_pane import ChatPane
 from ragopt_tui.ui.widgets.job_list import JobList
+from ragopt_tui.ui.widgets.key_bar import KeyBar
 from ragopt_tui.ui.widgets.model_tree import ModelTree
 from ragopt_tui.ui.widgets.sidebar import Sidebar
 from ragopt_tui.ui.widgets.sources import Sources
@@ -40,28 +30,21 @@ from ragopt_tui.ui.wording import MUTED, count, shorten, speaker
 from ragopt_tui.ui.workspace import Workspace
 
 if TYPE_CHECKING:
+    from ragopt_tui.ui.dialogue import Dialogue
+    from ragopt_tui.ui.exchange import Evidence
+    from ragopt_tui.ui.opening import Opening
     from ragopt_tui.ui.widgets.documents_pane import DocumentsPane
 
+# Starting the engine takes the loop some 50 ms, so that the first keys would wait for it.
+_FIRST_FRAME_SECONDS = 0.05
 _SIDEBAR_ROOM = 110
 _SOURCES_ROOM = 140
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What the main screen is opened with."""
-
-    docs: Path
-    settings: Settings
-    engine: EngineLike
-    library: LibraryLike
-    variants: tuple[Variant, ...]
-    variant: str
-    clock: Callable[[], datetime]
 
 
 class MainScreen(ConversingScreen):
     """One folder of documents, who answers, and the conversation about it."""
 
+    AUTO_FOCUS = "#prompt"
     BINDINGS: ClassVar[list[BindingType]] = bindings("main")
 
     def __init__(self, opening: Opening) -> None:
@@ -72,33 +55,31 @@ class MainScreen(ConversingScreen):
             opening.docs, opening.settings, opening.engine, opening.library, self.post_message
         )
         self.panels = {"#sidebar": Panel(_SIDEBAR_ROOM), "#sources": Panel(_SOURCES_ROOM)}
+        self._top = TopBar(shorten(opening.docs.name or "/", 40), "chat")
+        self._jobs = JobList()
+        self._models = ModelTree(opening.variants, opening.variant)
         self._engine_note = ""
         self._documents: DocumentsPane | None = None
 
     def compose(self) -> ComposeResult:
         """Draw the first line, the panels around the chat, and the footer."""
-        yield TopBar()
+        sidebar, sources = Sidebar(self._models, self._jobs, id="sidebar"), Sources(id="sources")
+        for panel, widget in zip(self.panels.values(), (sidebar, sources), strict=True):
+            # Known before the first layout, which would otherwise be done twice.
+            panel.resize(self.app.size.width)
+            widget.display = panel.state != "hidden"
+        yield self._top
         with Horizontal(id="body"):
-            yield Sidebar(self.opening.variants, self.variant_id, id="sidebar")
+            yield sidebar
             with ContentSwitcher(initial="chat", id="centre"):
                 yield ChatPane(id="chat")
-            yield Sources(id="sources")
-        yield Footer(show_command_palette=False)
+            yield sources
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Show the folder, then start reading it and the engine behind the first frame."""
-        self.query_one(TopBar).choose("chat")
-        self.query_one(TopBar).show_folder(shorten(self.opening.docs.name or "/", 40))
-        self.dialogue = Dialogue(
-            self.conversation,
-            self.opening.engine,
-            self.opening.settings.passages,
-            self.opening.clock,
-            self._show_evidence,
-        )
         self._show_state()
-        self.pane.prompt.focus()
-        self.call_after_refresh(self._start)
+        self.set_timer(_FIRST_FRAME_SECONDS, self._start)
 
     def on_resize(self, event: events.Resize) -> None:
         """Fold or unfold the side panels."""
@@ -117,7 +98,7 @@ class MainScreen(ConversingScreen):
 
     @on(messages.IndexChanged)
     def _index_changed(self, event: messages.IndexChanged) -> None:
-        self.query_one(JobList).job = event.indexing
+        self._jobs.job = event.indexing
         self._show_state()
         if self._documents is not None:
             self._documents.show_progress(event.indexing)
@@ -169,6 +150,8 @@ class MainScreen(ConversingScreen):
     def action_choose_model(self) -> None:
         """Open the list of who can answer."""
 
+        from ragopt_tui.ui.screens.models import Models
+
         def chosen(variant: str | None) -> None:
             if variant is not None:
                 self._answer_with(variant)
@@ -186,6 +169,8 @@ class MainScreen(ConversingScreen):
     def action_rebuild(self) -> None:
         """Read all files again, after asking."""
 
+        from ragopt_tui.ui.screens.confirm import Confirm
+
         def answered(yes: bool | None) -> None:
             if yes:
                 self._read_documents(rebuild=True)
@@ -197,7 +182,21 @@ class MainScreen(ConversingScreen):
         )
         self.app.push_screen(Confirm(question, "Rebuild"), answered)
 
+    def make_dialogue(self) -> Dialogue:
+        """Make what asks the questions; not before the first one, as it takes time to import."""
+        from ragopt_tui.ui.dialogue import Dialogue
+
+        opening = self.opening
+        return Dialogue(
+            self.conversation,
+            opening.engine,
+            opening.settings.passages,
+            opening.clock,
+            self._show_evidence,
+        )
+
     def _start(self) -> None:
+        self.run_worker(_import_what_answers_need, group="imports", thread=True)
         self.run_worker(self.workspace.open(), group="engine")
         self.run_worker(self.workspace.follow_index(), group="index", exclusive=True)
 
@@ -225,7 +224,7 @@ class MainScreen(ConversingScreen):
         self._show_variant()
 
     def _show_variant(self) -> None:
-        self.query_one(ModelTree).show(self.opening.variants, self.variant_id)
+        self._models.show(self.opening.variants, self.variant_id)
         self._show_state()
 
     def _show_state(self) -> None:
@@ -270,7 +269,7 @@ class MainScreen(ConversingScreen):
             self._documents.show_progress(self.workspace.indexing)
             self._load_records()
         self.query_one("#centre", ContentSwitcher).current = tab
-        self.query_one(TopBar).choose(tab)
+        self._top.choose(tab)
         if tab == "documents" and self._documents is not None:
             self._documents.focus_table()
         else:
@@ -285,6 +284,12 @@ class MainScreen(ConversingScreen):
         else:
             if self._documents is not None:
                 self._documents.show(records)
+
+
+def _import_what_answers_need() -> None:
+    """Import in a thread what the first answer would otherwise stop the screen for."""
+    for module in ("dialogue", "widgets.answer_text", "widgets.source_card", "screens.document"):
+        importlib.import_module(f"ragopt_tui.ui.{module}")
 
 
 def _welcome(problem_hint: str, empty: bool) -> Content:

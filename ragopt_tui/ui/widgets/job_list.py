@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from ragopt_tui.ui.indexing import Indexing
 from ragopt_tui.ui.wording import MUTED, progress_bar, shorten
+
+if TYPE_CHECKING:
+    from ragopt_tui.ui.indexing import Indexing
 
 
 class JobList(Widget):

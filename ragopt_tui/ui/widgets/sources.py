@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from ragopt_tui.ui.exchange import Evidence
-from ragopt_tui.ui.widgets.source_card import SourceCard
 from ragopt_tui.ui.widgets.split_line import SplitLine
 from ragopt_tui.ui.wording import MUTED, count
+
+if TYPE_CHECKING:
+    from ragopt_tui.ui.exchange import Evidence
+    from ragopt_tui.ui.widgets.source_card import SourceCard
 
 _EMPTY = "The passages that an answer rests on appear here."
 
@@ -20,33 +24,36 @@ class Sources(VerticalScroll, can_focus=False):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.evidence = Evidence()
+        self.evidence: Evidence | None = None
+        self.cards: list[SourceCard] = []
+        self._title = SplitLine(Content.styled("Sources", "bold"), classes="panel-title")
+        self._empty = Static(_EMPTY, classes="empty", markup=False)
 
     def compose(self) -> ComposeResult:
         """Draw the title and the empty state."""
-        yield SplitLine(Content.styled("Sources", "bold"), classes="panel-title")
-        yield Static(_EMPTY, classes="empty", markup=False)
+        yield self._title
+        yield self._empty
 
-    async def show(self, evidence: Evidence, n: int = 0) -> None:
-        """Show the passages of an answer, with passage `n` in view."""
+    async def show(self, evidence: Evidence | None, n: int = 0) -> None:
+        """Show the passages of an answer, with passage `n` (from 1) in view."""
         if evidence != self.evidence:
-            self.evidence = evidence
-            with self.app.batch_update():
-                await self.query(SourceCard).remove()
-                numbers = range(1, len(evidence.hits) + 1)
-                await self.mount_all([SourceCard(evidence, number) for number in numbers])
-                self._retitle()
-            self.scroll_home(animate=False)
-        if 0 < n <= len(evidence.hits):
-            self.card(n).scroll_visible(animate=False)
+            await self._replace(evidence)
+        if 0 < n <= len(self.cards):
+            self.cards[n - 1].scroll_visible(animate=False)
 
-    def card(self, n: int) -> SourceCard:
-        """Give the card of passage `n`, from 1."""
-        return list(self.query(SourceCard))[n - 1]
+    async def _replace(self, evidence: Evidence | None) -> None:
+        from ragopt_tui.ui.widgets.source_card import SourceCard
 
-    def _retitle(self) -> None:
-        hits = len(self.evidence.hits)
-        title = "Closest passages" if self.evidence.refused else "Sources"
-        number = Content.styled(count(hits, "passage"), MUTED) if hits else ""
-        self.query_one(".panel-title", SplitLine).show(Content.styled(title, "bold"), number)
-        self.query_one(".empty").display = not hits
+        before = self.cards
+        self.evidence = evidence
+        hits = len(evidence.hits) if evidence else 0
+        self.cards = [SourceCard(evidence, n) for n in range(1, hits + 1)] if evidence else []
+        with self.app.batch_update():
+            for card in before:
+                await card.remove()
+            await self.mount_all(self.cards)
+            title = "Closest passages" if evidence and evidence.refused else "Sources"
+            number = Content.styled(count(hits, "passage"), MUTED) if hits else ""
+            self._title.show(Content.styled(title, "bold"), number)
+            self._empty.display = not hits
+        self.scroll_home(animate=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.widgets import Static
 
 from ragopt_tui.plaintext import without_controls
@@ -26,17 +25,18 @@ class Tab(Static):
 class TopBar(Horizontal):
     """Tabs at the left, the folder at the right."""
 
+    def __init__(self, folder: str, open_tab: str) -> None:
+        super().__init__()
+        self._tabs = (Tab("chat", "Chat"), Tab("documents", "Documents"))
+        self._folder = Static(without_controls(folder), id="folder", markup=False)
+        self.choose(open_tab)
+
     def compose(self) -> ComposeResult:
         """Draw the tabs and the folder."""
-        yield Tab("chat", "Chat")
-        yield Tab("documents", "Documents")
-        yield Static("", id="folder", markup=False)
+        yield from self._tabs
+        yield self._folder
 
     def choose(self, tab: str) -> None:
         """Mark the tab that is open."""
-        for each in self.query(Tab):
+        for each in self._tabs:
             each.set_class(each.tab == tab, "-open")
-
-    def show_folder(self, folder: str) -> None:
-        """Name the folder of documents."""
-        self.query_one("#folder", Static).update(Content(without_controls(folder)))

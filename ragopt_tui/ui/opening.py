@@ -1,0 +1,28 @@
+"""What the main screen is opened with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ragopt_tui.models.variant import Variant
+    from ragopt_tui.settings import Settings
+    from ragopt_tui.ui.engine_like import EngineLike
+    from ragopt_tui.ui.library import LibraryLike
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A folder of documents, who may answer from it, and with what."""
+
+    docs: Path
+    settings: Settings
+    engine: EngineLike
+    library: LibraryLike
+    variants: tuple[Variant, ...]
+    variant: str
+    clock: Callable[[], datetime]
