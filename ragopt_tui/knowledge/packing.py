@@ -168,7 +168,8 @@ def _pieces(atoms: Sequence[_Sized], room: int, target: int) -> Iterator[list[_S
     piece: list[_Sized] = []
     for sized in atoms:
         held = _total(piece)
-        if piece and (held + sized.tokens > room or held + sized.tokens / 2 > goal):
+        is_full = held + sized.tokens > room or held + sized.tokens / 2 > goal
+        if piece and sized.tokens and is_full:
             kept = len(piece)
             while kept > 1 and piece[kept - 1].atom.clings:
                 kept -= 1

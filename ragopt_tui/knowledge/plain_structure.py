@@ -11,6 +11,7 @@ from ragopt_tui.knowledge.document import Block
 from ragopt_tui.knowledge.structure import (
     Line,
     is_caption,
+    is_labelled,
     is_rule,
     line_spans,
     with_captions,
@@ -140,7 +141,9 @@ def _heading_level(lines: Sequence[str], index: int) -> int:
     line = lines[index].strip()
     above = lines[index - 1].strip() if index else ""
     below = lines[index + 1].strip() if index + 1 < len(lines) else ""
-    if len(line) > _LONGEST_HEADING or is_rule(line) or trailing_figures(line) >= 2:
+    if len(line) > _LONGEST_HEADING or is_rule(line) or is_labelled(line):
+        return 0
+    if trailing_figures(line) >= 2:
         return 0
     numbered = _NUMBERED.match(line)
     depth = 2 + numbered.group(1).count(".") if numbered else 0

@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from ragopt_tui.knowledge.structure import is_rule
 
 _SEPARATOR = re.compile(r"\s*\|\s*|[ \u00a0]{2,}|\t+|(?:\s?\.){4,}\s*")
-_FIGURE = re.compile(
-    r"^(?:[-–−+(]*\s*(?:US|C|A)?(?:[$€£¥]|USD|EUR|GBP|CHF)?\s*[-–−+(]*\d(?:[\d,.]*\d)?\s*"
-    r"(?:%|x|bps?|bp|pp|pts?|[mMbBkK]n?)?\)?%?\s*[*†‡]?|[—–-]{1,2}|n/[am]|n\.?[am]\.?|nil)$"
+_AMOUNT = (
+    r"(?:[-–−+(]*\s*(?:US|C|A)?(?:[$€£¥]|USD|EUR|GBP|CHF)?\s*[-–−+(]*\d(?:[\d,.]*\d)?\s*"
+    r"(?:%|x|bps?|bp|pp|pts?|[mMbBkK]n?)?\)?%?\s*[*†‡]?)"
 )
+_FIGURE = re.compile(rf"^(?:{_AMOUNT}|[—–-]{{1,2}}|n/[am]|n\.?[am]\.?|nil)$")
+_ABOUT = (
+    r"(?:about|approx\.?|approximately|circa|ca\.|c\.|up to|at least|over|under|above|below)\s+"
+)
+_RANGE = re.compile(rf"^(?:{_ABOUT})?{_AMOUNT}(?:\s*(?:to|[-–—])\s*{_AMOUNT})?$", re.IGNORECASE)
 _PERIOD = re.compile(
     r"^(?:(?:FY|fiscal|Q[1-4]|H[12]|[1-4]Q)[\s'-]*)*(?:(?:19|20)\d\d|\d\d)?[A-Z]{0,3}$",
     re.IGNORECASE,
@@ -42,8 +47,8 @@ def cells_of(line: str) -> list[str]:
 
 
 def is_figure_cell(cell: str) -> bool:
-    """Say whether a cell is an amount, a percentage, a year or a dash standing for one."""
-    return _FIGURE.match(cell) is not None
+    """Say whether a cell is an amount, a range of them, a year or a dash standing for one."""
+    return _FIGURE.match(cell) is not None or _RANGE.match(cell) is not None
 
 
 def is_year(cell: str) -> bool:
@@ -57,7 +62,7 @@ def trailing_figures(line: str) -> int:
     words = line.split()
     while words:
         word = words.pop()
-        if not is_figure_cell(word):
+        if not _FIGURE.match(word):
             break
         count += 1
         if words and words[-1] in _CURRENCY:

@@ -19,6 +19,8 @@ from reportlab.platypus import Flowable, PageBreak, Paragraph, SimpleDocTemplate
 from ragopt_tui.knowledge.readers import UnreadableDocument, read_document
 from ragopt_tui.knowledge.readers.columns import with_columns_apart
 from ragopt_tui.knowledge.readers.native_process import NativeProcess
+from ragopt_tui.knowledge.readers.pdf_structure import headings_by_shape, paragraph_starts
+from ragopt_tui.knowledge.readers.stacked_headings import joined_headings
 from tests.knowledge import office_files
 
 ROWS = [
@@ -111,6 +113,62 @@ def test_pdf_rows_get_columns_and_prose_stays_as_it_is() -> None:
         "Total  33.1  38.2",
         lines[5],
     ]
+
+
+def test_column_headings_that_come_word_under_word_are_one_row() -> None:
+    lines = [
+        "Table 2. Segments ($ in millions, fiscal year ended",
+        "September 30)",
+        *("Segment", "Revenue", "FY2024", "Revenue", "FY2023", "Operating", "income", "FY2024"),
+        "Flow 1,058.3 1,121.7 27.5",
+        "Gas 381.9 338.6 36.3",
+        *("Q1 (Dec.", "2023)", "Q2 (Mar.", "2024) Full year"),
+        "Revenue 418.6 396.3 814.9",
+        *("Word", "under", "word"),
+        "Revenue 418.6 396.3 814.9",
+    ]
+    assert joined_headings(lines) == {
+        2: (9, "Segment  Revenue FY2024  Revenue FY2023  Operating income FY2024"),
+        12: (15, "Q1 (Dec. 2023)  Q2 (Mar. 2024)  Full year"),
+    }
+
+
+def test_headings_and_paragraphs_of_a_page_are_told_by_the_length_of_lines() -> None:
+    lines = [
+        "Business",
+        "Customers, competition and seasonality",
+        "The ten largest customers provided 31.6% of consolidated revenue, down from 33.2%.",
+        "Nothing else changed in the year.",
+        "A second paragraph begins here and it goes on for a line that is about as long,",
+        "and then ends.",
+        "Jane Doe, President and Chief Executive Officer",
+        "Outlook for fiscal 2025",
+        "We expect revenue between $1,700 million and $1,770 million in the coming year, and",
+        "Capital of 12.5",
+        "Table 9. Debt",
+    ]
+    assert headings_by_shape(lines) == {0: 2, 1: 3, 7: 2}
+    assert paragraph_starts(lines) == {4, 6, 10}
+
+
+def test_pieces_that_the_parser_misplaces_are_not_used(tmp_path: Path) -> None:
+    """A footer drawn before its page shifts the parser's headings by a line."""
+    path = tmp_path / "a.pdf"
+    canvas = Canvas(str(path))
+    sentence = "This sentence of ordinary prose fills most of the line that it stands on."
+    for page in range(1, 5):
+        canvas.setFont("Helvetica", 8)
+        canvas.drawString(72, 40, f"Corvane plc Page {page}")
+        canvas.setFont("Helvetica-Bold", 16)
+        canvas.drawString(72, 760, f"Chapter {'ABCD'[page - 1]}")
+        canvas.setFont("Helvetica", 10)
+        for line in range(12):
+            canvas.drawString(72, 730 - 14 * line, sentence)
+        canvas.showPage()
+    canvas.save()
+    document = read_document(path, "a.pdf")
+    headings = [block.heading for block in document.blocks if block.kind == "heading"]
+    assert headings == ["Chapter A", "Chapter B", "Chapter C", "Chapter D"]
 
 
 def test_a_scanned_pdf_has_no_text(tmp_path: Path) -> None:

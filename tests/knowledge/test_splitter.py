@@ -131,6 +131,14 @@ def test_a_table_that_is_cut_repeats_caption_and_header_without_its_rule() -> No
         assert count_pieces([passage.indexed_text])[0] <= LIMIT
 
 
+def test_a_rule_below_a_table_is_no_passage_of_its_own() -> None:
+    body = "\n".join(f"Segment {n}    {n * 1234:,}    {n * 321:,}" for n in range(40))
+    text = f"Item    2024    2023\n{'-' * 60}\n{body}\n{'-' * 60}\n"
+    found = split(document_of(text, plain_blocks, "a.txt"), Profile(), count_pieces, 128)
+    assert len(found) > 2
+    assert not any(is_rule(passage.text) for passage in found)
+
+
 def test_the_name_of_a_group_of_rows_is_not_left_at_the_end_of_a_piece() -> None:
     group = "\n".join(
         f"| Group {'abcdefgh'[n]} | | |\n"

@@ -167,6 +167,19 @@ def test_two_tables_with_prose_between_are_two() -> None:
     assert [block.kind for block in plain_blocks(source)] == ["table", "paragraph", "table"]
 
 
+def test_ranges_are_figures_and_a_table_in_capitals_is_a_caption() -> None:
+    source = (
+        "1. OUTLOOK\n\nThe guidance is below.\n\nTABLE J. GUIDANCE (in $ millions)\n\n"
+        "                 Previous (Aug.)     Revised (May)\n---------------------------------\n"
+        "Revenue           1,141 to 1,163    1,105 to 1,120\nTax rate          about 23.5%   about 24%\n"
+    )
+    blocks = plain_blocks(source)
+    assert headings(blocks) == [(1, "1. OUTLOOK")]
+    table = the_table(blocks)
+    assert table.caption == "TABLE J. GUIDANCE (in $ millions)"
+    assert source[table.header_end :].startswith("Revenue")
+
+
 def test_no_table_goes_over_a_heading() -> None:
     source = "A  1  2\nB  3  4\nC  5  6\n\nCASH FLOW\n\nD  7  8\nE  9  1\nF  2  3\n"
     kinds = [block.kind for block in plain_blocks("Opening words.\n\n" + source)]

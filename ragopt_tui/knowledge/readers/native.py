@@ -95,7 +95,11 @@ def _title(text: str, blocks: Sequence[Block], file: str, suffix: str) -> str:
 
 
 def _unescaped(line: str) -> str:
-    """Give a line without the backslashes that only Markdown needs; pipes in tables keep theirs."""
+    """Give a line without the backslashes that only Markdown needs; pipes in tables keep theirs.
+
+    Bold in a table is only how its header looks, and would stand between words and search.
+    """
     if line.lstrip().startswith("|"):
+        line = line.replace("**", "")
         return _ESCAPED.sub(lambda found: found.group() if found[1] == "|" else found[1], line)
     return _ESCAPED.sub(r"\1", line)
