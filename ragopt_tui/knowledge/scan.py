@@ -60,6 +60,7 @@ class _Walk:
         self._folders: deque[Path] = deque([docs])
         self._links: deque[os.DirEntry[str]] = deque()
         self._seen: set[Identity] = set()
+        self._past_links = False
 
     def run(self) -> Scan:
         above = [self._docs, *self._docs.resolve().parents]
@@ -93,13 +94,21 @@ class _Walk:
                 continue
             if entry.is_symlink():
                 self._links.append(entry)
-            elif entry.is_dir(follow_symlinks=False):
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:  # deleted since the folder was listed
+                continue
+            if self._past_links and _identity(status) in self._seen:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                self._seen.add(_identity(status))
                 self._folders.append(Path(entry.path))
-                self._seen.add(_identity(entry.stat(follow_symlinks=False)))
             else:
-                self._take(Path(entry.path), entry.stat(follow_symlinks=False))
+                self._take(Path(entry.path), status)
 
     def _follow(self, link: os.DirEntry[str], outside: set[Identity]) -> None:
+        self._past_links = True
         path = Path(link.path)
         try:
             status = path.stat()

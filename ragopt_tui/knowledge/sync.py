@@ -16,7 +16,6 @@ from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.catalogue import FileRecord
 from ragopt_tui.knowledge.embedder import Embedder, embedder_identity, load_embedder
 from ragopt_tui.knowledge.generation_writer import GenerationWriter, delete_unless_read
-from ragopt_tui.knowledge.ingest import Ingest
 from ragopt_tui.knowledge.location import CorruptIndex, Generation, IndexLocation, Manifest
 from ragopt_tui.knowledge.scan import FoundFile, Scan, content_hash, scan
 from ragopt_tui.knowledge.splitter import SPLITTER_VERSION
@@ -214,6 +213,8 @@ class _Sync:
             writer.record(changes.to_record)
         embedded = 0
         if changes.to_read:
+            from ragopt_tui.knowledge.ingest import Ingest
+
             clock = ProgressClock(
                 self._report, len(changes.to_read), sum(f.size for f in changes.to_read)
             )
