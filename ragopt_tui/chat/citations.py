@@ -9,15 +9,17 @@ from dataclasses import dataclass
 
 from ragopt_tui.chat.answer import Citation
 from ragopt_tui.knowledge.passage import Hit, Passage
+from ragopt_tui.knowledge.sentences import sentence_spans
+from ragopt_tui.knowledge.units import passage_units
+from ragopt_tui.knowledge.words import stems_of
 
 # At most three digits, so that a bracketed year is no citation.
 _ITEM = r"\d{1,3}(?:\s?[-–]\s?\d{1,3})?"
 _CITATION = re.compile(rf"(?<![\\!])\[(?:{_ITEM})(?:\s?[,;]\s?(?:{_ITEM}))*\](?!\()", re.ASCII)
 _RANGE = re.compile(r"(\d+)\s?[-–]\s?(\d+)", re.ASCII)
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*$", re.MULTILINE)
-_BACKTICKS = re.compile(r"`+")
-_SENTENCE_END = re.compile(r"(?:[.!?]['\")\]]*(?=\s)|\n)\s*")
-_WORD = re.compile(r"\d[\d.,]*\d|\w+")
+_BACKTICKS = re.compile(r"(?<![\\`])`+")
+_LINE = re.compile(r"[^\n]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +81,9 @@ def cite_answer(text: str, evidence: Sequence[Hit]) -> tuple[Citation, ...]:
     citations = []
     for n in parsed.numbers:
         passage = evidence[n - 1].passage
-        start, end = _best_unit(passage.text, claims[n])
+        start, end = _best_unit(passage, claims[n])
         citations.append(cite(n, passage, start, end))
     return tuple(citations)
-
-
-def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """Give the offsets of the sentences and lines of `text`, without the space around them."""
-    spans = []
-    start = 0
-    for end in [*(m.end() for m in _SENTENCE_END.finditer(text)), len(text)]:
-        piece = text[start:end]
-        if piece.strip():
-            left = start + len(piece) - len(piece.lstrip())
-            spans.append((left, left + len(piece.strip())))
-        start = end
-    return spans
 
 
 def _spans(text: str) -> Iterator[CitationSpan]:
@@ -167,9 +156,9 @@ def _closes(text: str, opening: re.Match[str], closing: re.Match[str]) -> bool:
 def _claims(text: str, spans: Sequence[CitationSpan]) -> dict[int, set[str]]:
     """Give for each number the words of the sentences it is cited in.
 
-    A bracket that stands behind a sentence's full stop belongs to that sentence.
+    A bracket that stands alone behind a sentence's full stop belongs to that sentence.
     """
-    sentences = sentence_spans(text)
+    sentences = list(_sentences_of_lines(text))
     starts = [start for start, _ in sentences]
     claims: dict[int, set[str]] = {}
     for span in spans:
@@ -182,17 +171,23 @@ def _claims(text: str, spans: Sequence[CitationSpan]) -> dict[int, set[str]]:
     return claims
 
 
+def _sentences_of_lines(text: str) -> Iterator[tuple[int, int]]:
+    for line in _LINE.finditer(text):
+        for start, end in sentence_spans(line.group()):
+            yield line.start() + start, line.start() + end
+
+
 def _words(text: str) -> set[str]:
-    return {word.lower() for word in _WORD.findall(_CITATION.sub(" ", text))}
+    return set(stems_of(_CITATION.sub(" ", text)))
 
 
-def _best_unit(text: str, claim: set[str]) -> tuple[int, int]:
-    """Give the sentence or row of `text` nearest to the claim; figures count three times."""
-    best, best_score = (0, len(text)), 0.0
-    for start, end in sentence_spans(text):
-        words = _words(text[start:end])
+def _best_unit(passage: Passage, claim: set[str]) -> tuple[int, int]:
+    """Give the sentence or row of the passage nearest to the claim; figures count three times."""
+    best, best_score = (0, len(passage.text)), 0.0
+    for unit in passage_units(passage):
+        words = _words(unit.words)
         shared = sum(3 if word[0].isdigit() else 1 for word in words & claim)
         score = shared / (1 + len(words - claim) * 0.25)
         if score > best_score:
-            best, best_score = (start, end), score
+            best, best_score = (unit.start, unit.end), score
     return best

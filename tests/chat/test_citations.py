@@ -106,6 +106,16 @@ def test_a_citation_quotes_the_exact_text_at_its_offsets(text: str, data: st.Dat
     assert cited.line_end == document.count("\n", 0, last) + 1
 
 
+@given(MARKED, st.text(alphabet="ab1. \n|-", max_size=60), st.sampled_from(["prose", "table"]))
+def test_any_answer_cites_stretches_of_its_passages(
+    text: str, evidence: str, kind: Literal["prose", "table"]
+) -> None:
+    hits = [Hit(passage(evidence, kind=kind), 1.0)] * 3
+    citations = cite_answer(text, hits)
+    assert tuple(c.n for c in citations) == parse_citations(text, 3).numbers
+    assert all(evidence[c.char_start - 1000 : c.char_end - 1000] == c.quote for c in citations)
+
+
 def test_the_sentence_with_the_answers_figures_is_quoted() -> None:
     text = "Sales were weak early.\nNet revenue was $4.2 billion in 2023. Margin was 14.2 %."
     hits = [Hit(passage("Nothing of note."), 1.0), Hit(passage(text), 0.5)]
