@@ -6,11 +6,21 @@ from collections import Counter
 from collections.abc import Mapping, Set
 
 import numpy as np
+import pyarrow as pa
 
 from ragopt_tui.knowledge.location import CorruptIndex, Generation
-from ragopt_tui.knowledge.passage_table import Table, by_meaning, by_words, open_table
+from ragopt_tui.knowledge.passage_table import (
+    PASSAGE_COLUMNS,
+    Table,
+    by_meaning,
+    by_words,
+    open_table,
+    passages_from,
+    text_hash,
+)
 
 _BATCH_ROWS = 4096
+_UNIT_TOLERANCE = 0.01
 
 
 def check_table(generation: Generation, expected: Mapping[str, int], pending: Set[str]) -> Table:
@@ -35,11 +45,27 @@ def check_table(generation: Generation, expected: Mapping[str, int], pending: Se
 
 def _counts(table: Table) -> Counter[str]:
     counts: Counter[str] = Counter()
-    columns = ["file", "text", "search_text", "vector"]
+    columns = [*PASSAGE_COLUMNS, "text_hash", "vector"]
     for batch in table.search().select(columns).to_batches(_BATCH_ROWS):
         batch.validate(full=True)
-        counts.update(batch["file"].to_pylist())
+        rows = pa.table(batch)
+        _compare_with_hashes(rows)
+        counts.update(rows["file"].to_pylist())
     return counts
+
+
+def _compare_with_hashes(rows: pa.Table) -> None:
+    """Raise ValueError for a text that is not what was embedded or a vector that is none."""
+    hashes = [text_hash(passage.indexed_text) for passage in passages_from(rows)]
+    if hashes != rows["text_hash"].to_pylist():
+        raise ValueError("texts in it were altered")
+    if not hashes:
+        return
+    vectors = rows["vector"].combine_chunks().flatten().to_numpy().reshape(len(rows), -1)
+    with np.errstate(all="ignore"):
+        lengths = np.linalg.norm(vectors, axis=1)
+    if not np.all(np.abs(lengths - 1) < _UNIT_TOLERANCE):
+        raise ValueError("vectors in it were altered")
 
 
 def _use_indexes(table: Table) -> None:
