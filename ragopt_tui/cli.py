@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 failed (one sentence on standard error), 2 wrong usage,
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _open(options: argparse.Namespace) -> int:
+    # Nothing that start-up makes is garbage yet; the interface collects again after its first frame.
+    gc.disable()
     from ragopt_tui.models.variant import resolve_variant
     from ragopt_tui.settings import load_settings
     from ragopt_tui.ui.app import RagoptApp

@@ -41,8 +41,6 @@ class Action:
 ACTIONS: tuple[Action, ...] = (
     Action("send", "Ask the question", "prompt", "enter", "Waits its turn if one is open.", "Ask"),
     Action("newline", "New line", "prompt", "ctrl+j,shift+enter,alt+enter", "In the question."),
-    Action("stop", "Stop", "main", "escape", "Ends the answer being written.", "Stop", "stop"),
-    Action("retry", "Ask again", "main", "ctrl+r", "Repeats the last question.", slash="retry"),
     Action(
         "choose_model", "Choose who answers", "main", "f2", "Quotes or a model.", "Model", "model"
     ),
@@ -62,6 +60,8 @@ ACTIONS: tuple[Action, ...] = (
         "toggle_sidebar", "Models and jobs", "main", "f6", "Shows or hides them.", slash="models"
     ),
     Action("toggle_sources", "Sources", "main", "f4", "Shows or hides them.", "Sources", "sources"),
+    Action("stop", "Stop", "main", "escape", "Ends the answer being written.", "Stop", "stop"),
+    Action("retry", "Ask again", "main", "ctrl+r", "Repeats the last question.", slash="retry"),
     Action("clear", "Clear the chat", "main", "ctrl+l", "/undo brings it back.", slash="clear"),
     Action("undo_clear", "Undo clearing", "main", "", "Brings the chat back.", slash="undo"),
     Action("copy_answer", "Copy the answer", "main", "f9", "With its sources.", slash="copy"),

@@ -80,10 +80,10 @@ class RagoptApp(App[None], inherit_bindings=False):
         gc.disable()
 
     def on_mount(self) -> None:
-        """Ask for a folder where none was given."""
+        """Open the chat, or ask for a folder where none was given."""
         self.set_timer(_FIRST_FRAME_SECONDS, self._collect_again)
         if self.docs is None:
-            self.run_worker(self._ask_for_folder(first=True))
+            self._ask_for_folder(first=True)
 
     async def on_unmount(self) -> None:
         """End the engine with the program; jobs go on."""
@@ -119,9 +119,9 @@ class RagoptApp(App[None], inherit_bindings=False):
         """Change between light and dark."""
         self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
 
-    async def action_open_folder(self) -> None:
+    def action_open_folder(self) -> None:
         """Ask for another folder of documents."""
-        self.run_worker(self._ask_for_folder(first=False))
+        self._ask_for_folder(first=False)
 
     async def action_quit(self) -> None:
         """Quit; ask first where an answer would be lost."""
@@ -155,15 +155,31 @@ class RagoptApp(App[None], inherit_bindings=False):
         goes_on = "The documents go on being read in the background." if reading else None
         self.exit(message=goes_on)
 
-    async def _ask_for_folder(self, first: bool) -> None:
-        from ragopt_tui.ui.folder_choice import known_folders, remember
+    def _ask_for_folder(self, first: bool) -> None:
+        from ragopt_tui.ui.folder_choice import known_folders
         from ragopt_tui.ui.screens.folder import FolderScreen
 
-        folder = await self.push_screen_wait(FolderScreen(known_folders(), first=first))
-        if folder is not None and (first or folder != self.docs):
+        def chosen(folder: Path | None) -> None:
+            # Later, because the screen that asked is closed only after this.
+            self.call_later(self._open_folder, folder)
+
+        if not isinstance(self.screen, FolderScreen):
+            self.push_screen(FolderScreen(known_folders(), first=first), chosen)
+
+    async def _open_folder(self, folder: Path | None) -> None:
+        from ragopt_tui.ui.folder_choice import remember
+
+        if folder is not None and folder != self.docs:
             remember(folder)
             self.docs = folder
-            await self.switch_screen(self._main_screen(folder))
+            screen = self._main_screen(folder)
+            if isinstance(self.screen, MainScreen):
+                self.screen.workers.cancel_node(self.screen)
+            # The first screen of all can be covered but not replaced.
+            if len(self.screen_stack) == 1:
+                await self.push_screen(screen)
+            else:
+                await self.switch_screen(screen)
 
     def _main_screen(self, docs: Path) -> MainScreen:
         if self._engine is None:

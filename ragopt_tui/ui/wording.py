@@ -45,11 +45,16 @@ def shorten(name: str, width: int) -> str:
     name = one_line(name, 4096)
     if cell_len(name) <= width:
         return name
-    if width < 5:
-        return name[:width]
-    tail = max(2, (width - 1) * 3 // 5)
-    head = width - 1 - tail
-    return f"{name[:head]}…{name[-tail:]}"
+    tail = max(0, (width - 1) * 3 // 5)
+    head = max(0, width - 1 - tail)
+    return f"{_cut(name, head)}…{_cut(name[::-1], tail)[::-1]}"
+
+
+def _cut(text: str, width: int) -> str:
+    """Give as much of the start of a text as fits into `width` cells."""
+    while cell_len(text[:width]) > width:
+        text = text[: len(text[:width]) - 1]
+    return text[:width]
 
 
 def variant_name(variant: str) -> str:

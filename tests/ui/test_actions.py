@@ -6,7 +6,7 @@ import pytest
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.settings import Settings
-from ragopt_tui.ui.actions import ACTIONS, BY_NAME, matching_commands, slash_commands
+from ragopt_tui.ui.actions import ACTIONS, BY_NAME, Action, matching_commands, slash_commands
 from ragopt_tui.ui.app import RagoptApp
 from ragopt_tui.ui.keys import bindings, remapped, spoken
 from ragopt_tui.ui.screens.document import DocumentScreen
@@ -31,64 +31,64 @@ OWNERS = {
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
-def test_each_action_can_be_done_where_it_is_offered(action):
+def test_each_action_can_be_done_where_it_is_offered(action: Action) -> None:
     for owner in OWNERS[action.scope]:
         assert callable(getattr(owner, f"action_{action.name}"))
 
 
-def test_names_and_slash_commands_are_unique():
+def test_names_and_slash_commands_are_unique() -> None:
     assert len(BY_NAME) == len(ACTIONS)
     assert len(slash_commands()) == sum(bool(action.slash) for action in ACTIONS)
 
 
-def test_default_keys_mean_one_thing_in_each_place():
+def test_default_keys_mean_one_thing_in_each_place() -> None:
     taken = {}
     for action in ACTIONS:
         for key in filter(None, action.keys.split(",")):
             assert taken.setdefault((action.scope, key), action) is action
 
 
-def test_bindings_carry_the_name_so_that_they_can_be_remapped():
+def test_bindings_carry_the_name_so_that_they_can_be_remapped() -> None:
     for scope in OWNERS:
         for binding in bindings(scope):
             assert BY_NAME[binding.id].scope == scope
 
 
-def test_an_unknown_action_is_named_with_its_nearest():
-    with pytest.raises(RagoptError, match="unknown action 'show_hepl'.*Did you mean show_help"):
+def test_an_unknown_action_is_named_with_its_nearest() -> None:
+    with pytest.raises(RagoptError, match=r"unknown action 'show_hepl'.*Did you mean show_help"):
         remapped({"show_hepl": "f1"})
 
 
-def test_a_clash_of_keys_names_both_actions():
-    with pytest.raises(RagoptError, match="gives F1 to both .*toggle_theme.*"):
+def test_a_clash_of_keys_names_both_actions() -> None:
+    with pytest.raises(RagoptError, match=r"gives F1 to both .*toggle_theme.*"):
         remapped({"toggle_theme": "f1"})
 
 
-def test_a_clash_is_found_between_places_that_are_live_together():
+def test_a_clash_is_found_between_places_that_are_live_together() -> None:
     with pytest.raises(RagoptError, match="filter_documents"):
         remapped({"retry": "/"})
     assert remapped({"next_citation": "s"})
 
 
-def test_a_bad_key_setting_stops_the_program_before_it_opens():
+def test_a_bad_key_setting_stops_the_program_before_it_opens() -> None:
     with pytest.raises(RagoptError, match="unknown action"):
         scripted_app(settings=Settings(keys={"nope": "f1"}))
 
 
-def test_keys_are_written_as_on_a_keyboard():
+def test_keys_are_written_as_on_a_keyboard() -> None:
     assert spoken("ctrl+j,shift+enter") == "Ctrl+J or Shift+Enter"
     assert spoken("slash") == "/"
     assert spoken("f2") == "F2"
     assert spoken("n") == "n"
 
 
-def test_commands_are_found_by_start_and_by_words():
+def test_commands_are_found_by_start_and_by_words() -> None:
     assert [action.name for action in matching_commands("/qu")] == ["quit"]
     assert matching_commands("/")[0].slash
     assert "toggle_theme" in [action.name for action in matching_commands("/dark")]
 
 
-async def test_a_remapped_key_works_and_the_old_one_no_longer_does():
+async def test_a_remapped_key_works_and_the_old_one_no_longer_does() -> None:
     app = scripted_app(settings=Settings(keys={"show_help": "f12"}))
     async with app.run_test(size=(120, 40)) as pilot:
         await ready(pilot)
@@ -100,7 +100,7 @@ async def test_a_remapped_key_works_and_the_old_one_no_longer_does():
         assert "F12" in screen_text(app)
 
 
-async def test_an_action_without_a_key_can_be_given_one():
+async def test_an_action_without_a_key_can_be_given_one() -> None:
     app = scripted_app(settings=Settings(keys={"rebuild": "f11"}))
     async with app.run_test(size=(120, 40)) as pilot:
         await ready(pilot)
@@ -108,7 +108,7 @@ async def test_an_action_without_a_key_can_be_given_one():
         await shown(pilot, "Read every document of sample_docs again?")
 
 
-async def test_the_palette_offers_what_the_screen_can_do():
+async def test_the_palette_offers_what_the_screen_can_do() -> None:
     app = scripted_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await ready(pilot)

@@ -27,7 +27,7 @@ from tests.ui.waiting import answered, ask, ready, screen_text, shown, until
 WIDE = (160, 45)
 
 
-async def test_an_answer_shows_who_spoke_its_citations_and_its_sources():
+async def test_an_answer_shows_who_spoke_its_citations_and_its_sources() -> None:
     engine = ScriptedEngine()
     app = scripted_app(events_of(quotes_answer()), engine=engine)
     async with app.run_test(size=WIDE) as pilot:
@@ -43,7 +43,7 @@ async def test_an_answer_shows_who_spoke_its_citations_and_its_sources():
         assert app.query_one(AnswerText).source == quotes_answer().text
 
 
-async def test_a_citation_in_the_text_opens_its_document():
+async def test_a_citation_in_the_text_opens_its_document() -> None:
     app = scripted_app(events_of(quotes_answer()))
     async with app.run_test(size=WIDE) as pilot:
         await ready(pilot)
@@ -54,7 +54,7 @@ async def test_a_citation_in_the_text_opens_its_document():
         await shown(pilot, "citation 1 of 2")
 
 
-async def test_number_keys_open_sources_from_the_prompt_with_alt_and_elsewhere_without():
+async def test_number_keys_open_sources_from_the_prompt_with_alt_and_elsewhere_without() -> None:
     app = scripted_app(events_of(quotes_answer()))
     async with app.run_test(size=WIDE) as pilot:
         await ready(pilot)
@@ -70,7 +70,7 @@ async def test_number_keys_open_sources_from_the_prompt_with_alt_and_elsewhere_w
         await shown(pilot, "line 60 · citation 3 of 3")
 
 
-async def test_a_refusal_says_so_and_shows_the_closest_passages():
+async def test_a_refusal_says_so_and_shows_the_closest_passages() -> None:
     app = scripted_app(events_of(refusal()))
     async with app.run_test(size=WIDE) as pilot:
         await ready(pilot)
@@ -81,7 +81,7 @@ async def test_a_refusal_says_so_and_shows_the_closest_passages():
         assert not app.query(CitationChip)
 
 
-async def test_an_unsupported_answer_gives_the_reason_and_the_quotes_below():
+async def test_an_unsupported_answer_gives_the_reason_and_the_quotes_below() -> None:
     app = scripted_app(events_of(unsupported()))
     async with app.run_test(size=WIDE) as pilot:
         await ready(pilot)
@@ -93,7 +93,7 @@ async def test_an_unsupported_answer_gives_the_reason_and_the_quotes_below():
         assert text.index("built-in Q8_0 — generated") < text.index("quotes — verbatim")
 
 
-async def test_questions_asked_while_documents_are_read_are_answered_afterwards():
+async def test_questions_asked_while_documents_are_read_are_answered_afterwards() -> None:
     library = ScriptedLibrary([EMBEDDING], indexed=False)
     app = scripted_app(events_of(quotes_answer()), library=library)
     async with app.run_test(size=WIDE) as pilot:
@@ -105,7 +105,9 @@ async def test_questions_asked_while_documents_are_read_are_answered_afterwards(
         await shown(pilot, "12 documents · 431 passages · 1 file left out")
 
 
-async def test_one_question_waits_while_an_answer_is_written_and_a_second_stays_in_the_prompt():
+async def test_one_question_waits_while_an_answer_is_written_and_a_second_stays_in_the_prompt() -> (
+    None
+):
     gate = asyncio.Event()
     events = events_of(quotes_answer())
     app = scripted_app([*events[:3], gate, *events[3:]], events_of(refusal("second?")))
@@ -124,7 +126,7 @@ async def test_one_question_waits_while_an_answer_is_written_and_a_second_stays_
         assert [e.question for e in screen.conversation.exchanges] == [QUESTION, "second?"]
 
 
-async def test_escape_stops_the_answer_and_keeps_what_had_come():
+async def test_escape_stops_the_answer_and_keeps_what_had_come() -> None:
     gate = asyncio.Event()
     events = events_of(quotes_answer())
     app = scripted_app([*events[:4], gate, *events[4:]])
@@ -139,7 +141,7 @@ async def test_escape_stops_the_answer_and_keeps_what_had_come():
         assert not screen.dialogue.busy
 
 
-async def test_escape_takes_back_a_question_that_waits():
+async def test_escape_takes_back_a_question_that_waits() -> None:
     app = scripted_app(library=ScriptedLibrary([EMBEDDING], indexed=False))
     async with app.run_test(size=WIDE) as pilot:
         await shown(pilot, "reading documents")
@@ -148,7 +150,7 @@ async def test_escape_takes_back_a_question_that_waits():
         await until(pilot, lambda: screen.conversation.exchanges[0].state == "stopped")
 
 
-async def test_death_of_the_engine_is_one_sentence_and_the_conversation_goes_on():
+async def test_death_of_the_engine_is_one_sentence_and_the_conversation_goes_on() -> None:
     engine = ScriptedEngine()
     events = events_of(quotes_answer())
     app = scripted_app(events, [*events[:4], died()], events_of(refusal("again?")), engine=engine)
@@ -164,7 +166,7 @@ async def test_death_of_the_engine_is_one_sentence_and_the_conversation_goes_on(
         assert [e.state for e in screen.conversation.exchanges] == ["done", "failed", "done"]
 
 
-async def test_an_engine_that_keeps_dying_is_not_started_for_ever():
+async def test_an_engine_that_keeps_dying_is_not_started_for_ever() -> None:
     engine = ScriptedEngine()
     app = scripted_app(engine=engine)
     async with app.run_test(size=WIDE) as pilot:
@@ -175,7 +177,7 @@ async def test_an_engine_that_keeps_dying_is_not_started_for_ever():
         assert engine.starts - before == 3
 
 
-async def test_a_failed_request_says_why_and_what_to_do():
+async def test_a_failed_request_says_why_and_what_to_do() -> None:
     failed = Event(
         1, "failed", {"message": "The index is damaged.", "hint": "/rebuild repairs it."}
     )
@@ -190,7 +192,7 @@ async def test_a_failed_request_says_why_and_what_to_do():
         assert [e.question for e in screen.conversation.exchanges] == [QUESTION, QUESTION]
 
 
-async def test_clearing_can_be_undone():
+async def test_clearing_can_be_undone() -> None:
     app = scripted_app(events_of(quotes_answer()), events_of(unsupported("second")))
     async with app.run_test(size=WIDE) as pilot:
         await ready(pilot)
@@ -209,7 +211,7 @@ async def test_clearing_can_be_undone():
         assert "second" in before
 
 
-async def test_the_arrow_keys_at_the_edges_go_through_earlier_questions():
+async def test_the_arrow_keys_at_the_edges_go_through_earlier_questions() -> None:
     app = scripted_app(events_of(quotes_answer()), events_of(quotes_answer()))
     async with app.run_test(size=WIDE) as pilot:
         screen = await ready(pilot)
@@ -225,7 +227,7 @@ async def test_the_arrow_keys_at_the_edges_go_through_earlier_questions():
         assert screen.pane.prompt.text == "draft"
 
 
-async def test_ctrl_j_makes_a_new_line_and_enter_sends_all_of_it():
+async def test_ctrl_j_makes_a_new_line_and_enter_sends_all_of_it() -> None:
     engine = ScriptedEngine()
     app = scripted_app(events_of(quotes_answer()), engine=engine)
     async with app.run_test(size=WIDE) as pilot:
@@ -235,7 +237,7 @@ async def test_ctrl_j_makes_a_new_line_and_enter_sends_all_of_it():
         assert engine.asked[0]["question"] == "a\nb"
 
 
-async def test_slash_lists_commands_and_runs_the_marked_one():
+async def test_slash_lists_commands_and_runs_the_marked_one() -> None:
     app = scripted_app()
     async with app.run_test(size=WIDE) as pilot:
         screen = await ready(pilot)
@@ -249,7 +251,7 @@ async def test_slash_lists_commands_and_runs_the_marked_one():
         assert screen.pane.prompt.text == "/"
 
 
-async def test_an_unknown_command_is_not_sent_as_a_question():
+async def test_an_unknown_command_is_not_sent_as_a_question() -> None:
     engine = ScriptedEngine()
     app = scripted_app(engine=engine)
     async with app.run_test(size=WIDE, notifications=True) as pilot:
@@ -259,7 +261,7 @@ async def test_an_unknown_command_is_not_sent_as_a_question():
         assert not engine.asked
 
 
-async def test_the_answer_and_a_citation_are_copied_with_where_they_stand():
+async def test_the_answer_and_a_citation_are_copied_with_where_they_stand() -> None:
     app = scripted_app(events_of(quotes_answer()))
     async with app.run_test(size=WIDE) as pilot:
         await ready(pilot)
@@ -273,7 +275,7 @@ async def test_the_answer_and_a_citation_are_copied_with_where_they_stand():
         assert app.clipboard.endswith("— northwind_annual_report_2023.md, line 7")
 
 
-async def test_text_of_models_and_documents_is_neither_markup_nor_terminal_control():
+async def test_text_of_models_and_documents_is_neither_markup_nor_terminal_control() -> None:
     nasty = "[bold]x[/] [/tmp] \x1b]0;title\x07 <b>html</b> $m [@click=app.quit]q[/] 𝕏 [9]"
     events = events_of(quotes_answer())
     app = scripted_app(
@@ -292,7 +294,7 @@ async def test_text_of_models_and_documents_is_neither_markup_nor_terminal_contr
             assert text.count(part) >= 3
 
 
-async def test_resizing_while_an_answer_streams_keeps_all_of_it():
+async def test_resizing_while_an_answer_streams_keeps_all_of_it() -> None:
     gates = [asyncio.Event() for _ in range(3)]
     events = events_of(quotes_answer())
     script = [*events[:4], gates[0], *events[4:6], gates[1], *events[6:8], gates[2], *events[8:]]
@@ -310,7 +312,7 @@ async def test_resizing_while_an_answer_streams_keeps_all_of_it():
         await shown(pilot, "because freight and energy costs fell. [1]")
 
 
-async def test_a_long_conversation_follows_its_end_unless_the_reader_scrolled_away():
+async def test_a_long_conversation_follows_its_end_unless_the_reader_scrolled_away() -> None:
     asks = [events_of(quotes_answer()) for _ in range(6)]
     app = scripted_app(*asks)
     async with app.run_test(size=(100, 24)) as pilot:
@@ -324,7 +326,7 @@ async def test_a_long_conversation_follows_its_end_unless_the_reader_scrolled_aw
         await until(pilot, lambda: conversation.scroll_y < conversation.max_scroll_y)
 
 
-async def test_choosing_a_model_loads_it_and_marks_it():
+async def test_choosing_a_model_loads_it_and_marks_it() -> None:
     engine = ScriptedEngine()
     app = scripted_app(events_of(unsupported()), engine=engine)
     async with app.run_test(size=WIDE) as pilot:
@@ -338,7 +340,7 @@ async def test_choosing_a_model_loads_it_and_marks_it():
         assert engine.asked[0]["variant"] == "builtin-q8_0"
 
 
-async def test_a_model_that_cannot_be_loaded_leaves_the_one_before():
+async def test_a_model_that_cannot_be_loaded_leaves_the_one_before() -> None:
     engine = ScriptedEngine(load_error=RagoptError("model.gguf is broken.", "Fetch it again."))
     app = scripted_app(engine=engine)
     async with app.run_test(size=WIDE, notifications=True) as pilot:

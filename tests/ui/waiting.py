@@ -25,8 +25,8 @@ async def until(pilot: Pilot[None], holds: Callable[[], object]) -> None:
 
 
 def main_screen(app: App[None]) -> MainScreen:
-    """The main screen, wherever it is on the stack."""
-    return next(screen for screen in app.screen_stack if isinstance(screen, MainScreen))
+    """The main screen that was opened last."""
+    return next(screen for screen in reversed(app.screen_stack) if isinstance(screen, MainScreen))
 
 
 def screen_text(app: App[None]) -> str:

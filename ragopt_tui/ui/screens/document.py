@@ -119,7 +119,7 @@ class DocumentScreen(Screen[None]):
         if not text or opened is None:
             return
         found = _find_all(opened.document.text, text)
-        if [(m.start, m.end) for m in self._matches] == found:
+        if found and [(m.start, m.end) for m in self._matches] == found:
             self._step(1)
         else:
             self._matches, self._match = [Mark(*span) for span in found], 0

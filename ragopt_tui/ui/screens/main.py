@@ -59,6 +59,7 @@ class MainScreen(ConversingScreen):
         self._jobs = JobList()
         self._models = ModelTree(opening.variants, opening.variant)
         self._engine_note = ""
+        self._tab = "chat"
         self._documents: DocumentsPane | None = None
 
     def compose(self) -> ComposeResult:
@@ -123,6 +124,10 @@ class MainScreen(ConversingScreen):
     def _choose_variant(self, event: messages.ChooseVariant) -> None:
         self._answer_with(event.variant)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Take away what has no effect now."""
+        return not (action == "toggle_sources" and self._tab == "documents")
+
     async def action_stop(self) -> None:
         """Close a panel that lies over the chat; else stop the answer."""
         over = [panel for panel in self.panels.values() if panel.state == "over"]
@@ -130,14 +135,13 @@ class MainScreen(ConversingScreen):
             for panel in over:
                 panel.toggle()
             self._arrange()
-            self.pane.prompt.focus()
+            self._focus_centre()
         else:
             await super().action_stop()
 
     async def action_show_documents(self) -> None:
         """Go to the documents, or back to the chat."""
-        switcher = self.query_one("#centre", ContentSwitcher)
-        await self._open_tab("chat" if switcher.current == "documents" else "documents")
+        await self._open_tab("chat" if self._tab == "documents" else "documents")
 
     def action_toggle_sidebar(self) -> None:
         """Show or hide models and jobs."""
@@ -253,10 +257,19 @@ class MainScreen(ConversingScreen):
     def _arrange(self) -> None:
         for selector, panel in self.panels.items():
             widget = self.query_one(selector)
-            widget.display = panel.state != "hidden"
+            widget.display = panel.state != "hidden" and (
+                # The sources of an answer have no part in the list of documents.
+                self._tab == "chat" or selector != "#sources"
+            )
             widget.set_class(panel.state == "over", "-over")
         focused = self.focused
         if focused is not None and not all(node.display for node in focused.ancestors_with_self):
+            self._focus_centre()
+
+    def _focus_centre(self) -> None:
+        if self._tab == "documents" and self._documents is not None:
+            self._documents.focus_table()
+        else:
             self.pane.prompt.focus()
 
     async def _open_tab(self, tab: str) -> None:
@@ -269,11 +282,11 @@ class MainScreen(ConversingScreen):
             self._documents.show_progress(self.workspace.indexing)
             self._load_records()
         self.query_one("#centre", ContentSwitcher).current = tab
+        self._tab = tab
         self._top.choose(tab)
-        if tab == "documents" and self._documents is not None:
-            self._documents.focus_table()
-        else:
-            self.pane.prompt.focus()
+        self._arrange()
+        self._focus_centre()
+        self.refresh_bindings()
 
     @work(group="records", exclusive=True)
     async def _load_records(self) -> None:
@@ -304,8 +317,8 @@ def _welcome(problem_hint: str, empty: bool) -> Content:
     return Content.assemble(
         ("Ask a question about these documents.\n\n", "bold"),
         (
-            "Answers cite the passages they rest on. Press a citation's number to see it in its "
-            "document.\nA question that the documents do not answer is not answered.",
+            "Answers cite the passages they rest on. Alt+1 opens the first of them in its document; "
+            "Tab goes through them.\nWhat the documents do not say is not answered.",
             MUTED,
         ),
     )

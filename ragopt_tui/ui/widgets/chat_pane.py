@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Static, TextArea
+from textual.widgets import OptionList, Static, TextArea
 
+from ragopt_tui.ui.actions import slash_commands
 from ragopt_tui.ui.messages import Asked, Command
-from ragopt_tui.ui.widgets.completion import Completion
 from ragopt_tui.ui.widgets.conversation import Conversation
 from ragopt_tui.ui.widgets.prompt import Prompt
 from ragopt_tui.ui.widgets.split_line import SplitLine
+
+if TYPE_CHECKING:
+    from ragopt_tui.ui.widgets.completion import Completion
 
 
 class ChatPane(Vertical):
     """Takes questions and commands and passes them on."""
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._commands: Completion | None = None
+
     def compose(self) -> ComposeResult:
         """Draw the conversation, the list of commands, the prompt and the line below it."""
         yield Conversation(id="conversation")
-        yield Completion(id="completion")
         with Horizontal(id="asking"):
             yield Static("›", id="prompt-mark", markup=False)
             yield Prompt(id="prompt")
@@ -42,13 +50,23 @@ class ChatPane(Vertical):
         return self.query_one("#status", SplitLine)
 
     @on(TextArea.Changed)
-    def _narrow_commands(self) -> None:
-        self.prompt.completing = self.query_one(Completion).narrow(self.prompt.text)
+    async def _narrow_commands(self) -> None:
+        if self._commands is None and self.prompt.text.startswith("/"):
+            # Mounted with the first slash: the first frame does not wait for it.
+            from ragopt_tui.ui.widgets.completion import Completion
+
+            self._commands = Completion(id="completion")
+            await self.mount(self._commands, before="#asking")
+        if self._commands is not None:
+            self.prompt.completing = self._commands.narrow(self.prompt.text)
 
     @on(Prompt.Sent)
     def _send(self, event: Prompt.Sent) -> None:
         event.stop()
-        if event.text.startswith("/") and "\n" not in event.text:
+        command = slash_commands().get(event.text.removeprefix("/"))
+        if event.text.startswith("/") and command is not None:
+            self._run(command.name)
+        elif event.text.startswith("/") and "\n" not in event.text:
             self.notify(
                 f"There is no command {event.text.split()[0]}. Type / to see them all.",
                 severity="warning",
@@ -68,7 +86,9 @@ class ChatPane(Vertical):
     @on(Prompt.CompletionKey)
     def _steer_commands(self, event: Prompt.CompletionKey) -> None:
         event.stop()
-        commands = self.query_one(Completion)
+        commands = self._commands
+        if commands is None:
+            return
         if event.key == "up":
             commands.action_cursor_up()
         elif event.key == "down":
@@ -78,8 +98,8 @@ class ChatPane(Vertical):
         else:
             self._run(commands.chosen())
 
-    @on(Completion.OptionSelected)
-    def _pick(self, event: Completion.OptionSelected) -> None:
+    @on(OptionList.OptionSelected)
+    def _pick(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         self._run(event.option_id)
 
@@ -91,4 +111,5 @@ class ChatPane(Vertical):
 
     def _close_commands(self) -> None:
         self.prompt.completing = False
-        self.query_one(Completion).display = False
+        if self._commands is not None:
+            self._commands.display = False

@@ -103,11 +103,14 @@ class DocumentView(ScrollView, can_focus=True):
         return max(10, self.scrollable_content_region.width - self._gutter - 1)
 
     async def _wrap(self) -> None:
-        lines, width = self._lines, self._text_width
-        if self._document is not None and len(self._document.text) > _AT_ONCE:
-            self._rows = await asyncio.to_thread(Rows, lines, width)
-        else:
-            self._rows = Rows(lines, width)
+        lines, width = self._lines, 0
+        while width != self._text_width and lines is self._lines:
+            width = self._text_width
+            if self._document is not None and len(self._document.text) > _AT_ONCE:
+                # Meanwhile the width may change again.
+                self._rows = await asyncio.to_thread(Rows, lines, width)
+            else:
+                self._rows = Rows(lines, width)
         self.virtual_size = Size(self._gutter + width, len(self._rows))
         self.refresh()
 

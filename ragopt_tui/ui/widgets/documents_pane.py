@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import DataTable, Input, Static
 
-from ragopt_tui.plaintext import one_line
+from ragopt_tui.plaintext import one_line, without_controls
 from ragopt_tui.ui.indexing import Indexing
 from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.messages import OpenDocument
@@ -53,6 +53,7 @@ class DocumentsPane(Vertical):
         yield SplitLine(id="documents-head")
         yield Input(placeholder="Filter by name, state or reason", id="filter", compact=True)
         yield DataTable[Content](cursor_type="row", zebra_stripes=False)
+        yield Static("", id="document-detail", markup=False)
         yield Static(_EMPTY, classes="empty", markup=False)
 
     def on_mount(self) -> None:
@@ -75,7 +76,7 @@ class DocumentsPane(Vertical):
         if indexing.running:
             bar = progress_bar(indexing.fraction or 0.0, _BAR)
             left = Content.assemble(f"{indexing.line}  ", (bar, "$accent"))
-        right = indexing.stage if indexing.running else f"sorted by {_SORTS[self._sort][0]}"
+        right = indexing.stage if indexing.running else f"by {_SORTS[self._sort][0]} · Enter opens"
         self.query_one("#documents-head", SplitLine).show(left, Content.styled(right, MUTED))
 
     def focus_table(self) -> None:
@@ -110,13 +111,24 @@ class DocumentsPane(Vertical):
     def _filtered(self) -> None:
         self.focus_table()
 
+    @on(DataTable.RowHighlighted)
+    def _show_whole(self) -> None:
+        """Show what the columns may have cut of the file under the cursor."""
+        file = self._file_at_cursor()
+        record = next((each for each in self._records if each.file == file), None)
+        about = f"{record.file} — {record.reason or record.title}" if record else ""
+        self.query_one("#document-detail", Static).update(Content(without_controls(about)))
+
     @on(DataTable.RowSelected)
     def _open(self, event: DataTable.RowSelected) -> None:
         if event.row_key.value is not None:
             self.post_message(OpenDocument(event.row_key.value))
 
     def _fill(self) -> None:
+        if not self.content_size.width:
+            return
         table = self.query_one(DataTable)
+        before = self._file_at_cursor()
         wanted = self.query_one("#filter", Input).value.lower()
         records = [record for record in self._records if wanted in _searched(record)]
         records.sort(key=_SORTS[self._sort][1])
@@ -128,12 +140,21 @@ class DocumentsPane(Vertical):
         table.add_column("Title or reason", width=reason_width)
         for record in records:
             table.add_row(*_cells(record, name_width, reason_width), key=record.file)
+        files = [record.file for record in records]
+        if before in files:
+            table.move_cursor(row=files.index(before))
         table.display = bool(self._records)
         self.query_one(".empty").display = not self._records
 
+    def _file_at_cursor(self) -> str | None:
+        table = self.query_one(DataTable)
+        if not table.row_count:
+            return None
+        return table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
+
     def _widths(self) -> tuple[int, int]:
         # Each of the four columns has a space at either side; State and Passages have fixed widths.
-        room = max(40, self.content_size.width - 10 - 8 - 4 * 2 - 2)
+        room = max(24, self.content_size.width - 10 - 8 - 4 * 2)
         longest = max((len(record.file) for record in self._records), default=20)
         name = min(longest, room * 3 // 5 if room > 70 else room // 2)
         return name, room - name

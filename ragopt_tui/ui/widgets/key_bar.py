@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual import events
+from textual.app import ScreenStackError
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
@@ -28,6 +29,10 @@ class KeyBar(Widget):
         self.screen.bindings_updated_signal.subscribe(self, self._follow)
         self._follow(self.screen)
 
+    def on_unmount(self) -> None:
+        """Follow no longer."""
+        self.screen.bindings_updated_signal.unsubscribe(self)
+
     def render(self) -> Content:
         """Draw the keys."""
         parts = []
@@ -48,7 +53,12 @@ class KeyBar(Widget):
     def _follow(self, screen: Screen[object]) -> None:
         if not self.is_attached or screen is not self.screen:
             return
-        active = [each for each in screen.active_bindings.values() if each.binding.show]
+        try:
+            bindings = screen.active_bindings
+        except ScreenStackError:
+            # The program is closing.
+            return
+        active = [each for each in bindings.values() if each.binding.show]
         seen: dict[str, tuple[str, str, str]] = {}
         for _, binding, enabled, _ in active:
             if enabled:
