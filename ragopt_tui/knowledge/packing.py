@@ -14,6 +14,10 @@ from ragopt_tui.knowledge.sections import Atom, Run
 PROSE_TARGET = 180
 """Tokens that a passage of several paragraphs is filled to; one paragraph may take all the room."""
 
+_LONGEST_TOKEN = 32
+"""Characters counted as a token at least: some tokenizers make one of a word of any length."""
+
+_MOST_CARRIED = 3
 _SMALL = 40
 """A paragraph of fewer tokens joins the passage before it where there is room."""
 
@@ -50,7 +54,7 @@ class Sizer:
         if unknown:
             counts = self._count_tokens(unknown)
             self._costs.update(
-                (text, count - self._special + self._joint)
+                (text, max(count - self._special, len(text) // _LONGEST_TOKEN) + self._joint)
                 for text, count in zip(unknown, counts, strict=True)
             )
 
@@ -173,7 +177,9 @@ def _pieces(atoms: Sequence[_Sized], room: int, target: int) -> Iterator[list[_S
             kept = len(piece)
             while kept > 1 and piece[kept - 1].atom.clings:
                 kept -= 1
-            carried = piece[kept:] if _total(piece[kept:]) + sized.tokens <= room else []
+            is_little = len(piece) - kept <= _MOST_CARRIED
+            fits = _total(piece[kept:]) + sized.tokens <= room
+            carried = piece[kept:] if is_little and fits else []
             yield piece[: len(piece) - len(carried)]
             piece = carried
         piece.append(sized)

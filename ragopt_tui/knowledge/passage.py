@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 # Rule rows, underlines and fences, and the dots that lead to a page number: each mark is a token.
 _DRAWN_LINE = re.compile(r"[\s\-=_+|:*~`─━═]{3,}")
+_LEADER_MARKS = ("...", ". .", "…", "__")
 _LEADER = re.compile(r"(?:[ \t]?[.…_]){4,}")
 
 
@@ -33,7 +34,8 @@ class Profile:
 def searchable(text: str) -> str:
     """Give `text` without what only draws: rule rows, underlines, leader dots."""
     lines = [line for line in text.split("\n") if not _DRAWN_LINE.fullmatch(line)]
-    return _LEADER.sub(" ", "\n".join(lines))
+    kept = "\n".join(lines)
+    return _LEADER.sub(" ", kept) if any(mark in kept for mark in _LEADER_MARKS) else kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from ragopt_tui.knowledge.passage import Profile
 from ragopt_tui.knowledge.sentences import sentence_spans
 from ragopt_tui.knowledge.speakers import speakers_of
 from ragopt_tui.knowledge.structure import is_rule, without_marks
+from ragopt_tui.knowledge.table_lines import cells_of
 
+_DELIMITED = (".csv", ".tsv")
 _LABEL_LENGTH = 90
 _MOST_LINES_IN_A_ROW = 40
 
@@ -176,7 +178,11 @@ def _table_runs(
     is_held = set(_words(table.caption)) <= set(_words(header))
     caption = "" if is_held else table.caption
     rows = _rows(document, max(table.header_end, table.start), table.end)
-    rows = [dataclasses.replace(row, clings=_is_group(text[row.start : row.end])) for row in rows]
+    if not document.file.lower().endswith(_DELIMITED):
+        rows = [
+            dataclasses.replace(row, clings=True) if _is_group(text[row.start : row.end]) else row
+            for row in rows
+        ]
     by_page = itertools.groupby(rows, lambda row: document.pages[document.line_index(row.start)])
     pages = [list(page) for _, page in by_page] or [[]]
     outside = "" if captions else caption
@@ -194,12 +200,12 @@ def _words(text: str) -> list[str]:
 
 def _is_group(row: str) -> bool:
     """Say whether a row only names the rows below it."""
-    return not any(letter.isdigit() for letter in row) and re.search(r"\w", row) is not None
+    return len(cells_of(row)) == 1 and not any(letter.isdigit() for letter in row)
 
 
 def _rows(document: Document, start: int, end: int) -> list[Atom]:
     lines = _line_atoms(document.text, start, end)
-    if not document.file.lower().endswith((".csv", ".tsv")):
+    if not document.file.lower().endswith(_DELIMITED):
         return lines
     rows: list[Atom] = []
     first = 0

@@ -14,6 +14,7 @@ _ABBREVIATIONS = frozenset(
 # A stop, closing quotes or brackets, perhaps a citation, then white space.
 _STOP = re.compile(r"[.!?…]+[\"'”’»)\]]*(?:\s*\[\d+\])*(?=\s)")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n|\n(?=[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t])")
+_NEAR = 60  # characters around a stop that decide; more would make long lines slow
 _OPENING = re.compile(r"[\"'“‘«(\[*_$€£]*[A-Z0-9À-Þ$€£]")
 
 
@@ -42,12 +43,13 @@ def _boundaries(text: str) -> list[int]:
 
 
 def _ends_sentence(text: str, stop: re.Match[str]) -> bool:
-    after = text[stop.end() :].lstrip(" \t\n")[:12]
+    after = text[stop.end() : stop.end() + _NEAR].lstrip(" \t\n")[:12]
     if not _OPENING.match(after):
         return False
     if not stop.group().startswith("."):
         return True
-    line = text[text.rfind("\n", 0, stop.start()) + 1 : stop.start()]
+    near = max(0, stop.start() - _NEAR)
+    line = text[max(near, text.rfind("\n", near, stop.start()) + 1) : stop.start()]
     word = re.split(r"[\s(\[“\"]", line)[-1]
     if not word:
         return False

@@ -10,11 +10,12 @@ from ragopt_tui.knowledge.document import Block
 from ragopt_tui.knowledge.structure import without_marks
 
 _LONGEST_NAME = 80
+_FIRST_CHARACTERS = 20_000
 _NAME = r"[A-Z][\w.'’\-]*(?:\s+(?:[A-Z][\w.'’\-]*|van|von|de|der|den|la)){0,4}"
 _BEFORE_COLON = re.compile(rf"^({_NAME}(?:\s*[,(–—-]\s*[^:.!?]{{2,60}}?)?)\s*:")
 _TRANSCRIPT = re.compile(
     r"\btranscript\b|\bconference call\b|\bearnings call\b|\bquestions?[- ]and[- ]answers?\b|\bQ&A\b"
-    r"|^\W*(?:operator|moderator)\b",
+    r"|^[^\w\n]{0,8}(?:operator|moderator)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 _ALONE = re.compile(rf"^{_NAME}(?:\s*[,(–—|-]+\s*[^.!?:]{{2,60}})?$")
@@ -25,7 +26,7 @@ def speakers_of(text: str, blocks: Sequence[Block]) -> dict[int, str]:
 
     Empty unless the text is a transcript and names recur, as they do where people talk in turn.
     """
-    if not _TRANSCRIPT.search(text):
+    if not _TRANSCRIPT.search(text, 0, _FIRST_CHARACTERS):
         return {}
     named: dict[int, str] = {}
     for block in blocks:
@@ -43,7 +44,7 @@ def speakers_of(text: str, blocks: Sequence[Block]) -> dict[int, str]:
 
 def _speaker(paragraph: str) -> str:
     first, _, rest = paragraph.strip().partition("\n")
-    line = without_marks(first)
+    line = without_marks(first[: 4 * _LONGEST_NAME])
     if found := _BEFORE_COLON.match(line):
         return found[1].strip() if len(found[1]) <= _LONGEST_NAME else ""
     if len(line.split()) < 2 and line.lower() not in ("operator", "moderator"):

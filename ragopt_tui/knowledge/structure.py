@@ -14,7 +14,7 @@ Line = tuple[int, int]
 """Start and end offset of a line, without its newline."""
 
 _RULE = re.compile(r"^(?:[\s\-=_+|:*~.`─━═]*|\s*(?:```|~~~)\s*\w*\s*)$")
-_MARKS = re.compile(r"(?<!\\)[*_`]+(?=\S)|(?<=\S)[*_`]+|^\s*(?:[#>]+\s+)+", re.MULTILINE)
+_MARKS = re.compile(r"(?<!\\)[*_`]+(?=\S)|(?<=\S)[*_`]+|^[ \t]*(?:[#>]+[ \t]+)+", re.MULTILINE)
 _LABELLED = re.compile(r"^(?:table|exhibit|schedule|figure|chart)\s+[\dIVXA-Z]", re.IGNORECASE)
 _UNIT = re.compile(
     r"\b(?:in|expressed in|amounts in|figures in)\s+(?:\S+\s+){0,3}?"

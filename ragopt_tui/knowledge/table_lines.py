@@ -28,6 +28,7 @@ _HEADER_WORDS = re.compile(
     re.IGNORECASE,
 )
 _CURRENCY = frozenset({"$", "€", "£", "¥", "US$", "($", "(€", "(£"})
+_LONGEST_FIGURE = 60
 _HEADER_LINES = 5
 _LABEL_WORDS = 9
 
@@ -48,6 +49,8 @@ def cells_of(line: str) -> list[str]:
 
 def is_figure_cell(cell: str) -> bool:
     """Say whether a cell is an amount, a range of them, a year or a dash standing for one."""
+    if len(cell) > _LONGEST_FIGURE:
+        return False
     return _FIGURE.match(cell) is not None or _RANGE.match(cell) is not None
 
 
@@ -62,7 +65,7 @@ def trailing_figures(line: str) -> int:
     words = line.split()
     while words:
         word = words.pop()
-        if not _FIGURE.match(word):
+        if len(word) > _LONGEST_FIGURE or not _FIGURE.match(word):
             break
         count += 1
         if words and words[-1] in _CURRENCY:

@@ -294,6 +294,29 @@ def test_real_tokens_fit_the_real_embedder(embedder: Embedder) -> None:
     assert min(counts) > 60
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "One sentence after another. " * 20_000,
+        "x" * 400_000,
+        "word " * 100_000,
+        "\n" * 400_000 + "x",
+        "(((( " * 60_000,
+        '"' + "a,b\n" * 40_000,
+    ],
+    ids=["sentences", "one word", "words", "blank lines", "brackets", "open quote"],
+)
+@pytest.mark.parametrize("find", [plain_blocks, delimited_blocks])
+def test_long_lines_and_files_take_time_in_proportion(
+    text: str, find: Callable[[str], tuple[Block, ...]]
+) -> None:
+    document = document_of(text, find, "a.csv" if find is delimited_blocks else "a.txt")
+    begin = time.process_time()
+    passages = split(document, Profile(), count_pieces, LIMIT)
+    assert time.process_time() - begin < 15
+    assert max(len(passage.text) for passage in passages) < 20_000
+
+
 @pytest.mark.slow
 def test_a_thousand_pages_are_split_in_seconds(embedder: Embedder, tmp_path: Path) -> None:
     page = "Revenue of the segment rose by 5.2% to $41.7 million in fiscal 2024. " * 40

@@ -56,7 +56,7 @@ def _decoded(data: bytes, is_html: bool) -> str:
     except UnicodeDecodeError:
         text = data.decode("utf-8", errors="replace")
     wrong = text.count("\ufffd")
-    right = sum(map(text.count, set(text) - {"\ufffd"} - set(map(chr, range(128)))))
+    right = len(text) - len(text.encode("ascii", errors="ignore")) - wrong
     if (wrong <= 1 and text.endswith("\ufffd")) or right > 10 * wrong:
         return text
     for encoding in [*(_declared(data) if is_html else ()), "cp1252"]:

@@ -9,7 +9,7 @@ from ragopt_tui.knowledge.markdown_structure import markdown_blocks
 from ragopt_tui.knowledge.plain_structure import plain_blocks
 
 _MARKDOWN_HEADING = re.compile(r"^#{1,6} +\S", re.MULTILINE)
-_MARKDOWN_RULE = re.compile(r"^\s*\|?\s*:?-{3,}:?\s*\|[\s|:-]*$", re.MULTILINE)
+_MARKDOWN_RULE = re.compile(r"^[ \t]*\|?[ \t]*:?-{3,}:?[ \t]*\|[ \t|:-]*$", re.MULTILINE)
 
 
 def text_blocks(text: str, is_markdown: bool) -> tuple[Block, ...]:
