@@ -167,24 +167,29 @@ def _fitting(lead: str, sizer: Sizer, most: int) -> str:
 
 def _pieces(atoms: Sequence[_Sized], room: int, target: int) -> Iterator[list[_Sized]]:
     """Divide atoms into about equal pieces of at most `room` tokens, none ending in one that clings."""
-    total = _total(atoms)
-    goal = total / max(1, math.ceil(total / max(target, 1)))
+    left = _total(atoms)
     piece: list[_Sized] = []
     for sized in atoms:
         held = _total(piece)
+        goal = left / max(1, math.ceil(left / max(target, 1)))
         is_full = held + sized.tokens > room or held + sized.tokens / 2 > goal
         if piece and sized.tokens and is_full:
-            kept = len(piece)
-            while kept > 1 and piece[kept - 1].atom.clings:
-                kept -= 1
-            is_little = len(piece) - kept <= _MOST_CARRIED
-            fits = _total(piece[kept:]) + sized.tokens <= room
-            carried = piece[kept:] if is_little and fits else []
+            carried = _carried(piece, room - sized.tokens)
             yield piece[: len(piece) - len(carried)]
+            left -= held - _total(carried)
             piece = carried
         piece.append(sized)
     if piece:
         yield piece
+
+
+def _carried(piece: list[_Sized], room: int) -> list[_Sized]:
+    """The atoms at the end of a full piece that introduce the next one, if they fit there."""
+    kept = len(piece)
+    while kept > 1 and piece[kept - 1].atom.clings:
+        kept -= 1
+    carried = piece[kept:]
+    return carried if len(carried) <= _MOST_CARRIED and _total(carried) <= room else []
 
 
 def _sized(text: str, atoms: Sequence[Atom], sizer: Sizer, room: int) -> list[_Sized]:

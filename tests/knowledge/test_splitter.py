@@ -131,6 +131,14 @@ def test_a_table_that_is_cut_repeats_caption_and_header_without_its_rule() -> No
         assert count_pieces([passage.indexed_text])[0] <= LIMIT
 
 
+@pytest.mark.parametrize("count", range(9, 30))
+def test_the_pieces_of_a_table_are_about_equal(count: int) -> None:
+    pieces = passages_of(f"{TABLE}{rows(count)}\n", limit=160)
+    lines = [passage.text.count("| Segment ") - ("2024" in passage.text) for passage in pieces]
+    assert sum(lines) == count
+    assert max(lines) - min(lines) <= 3
+
+
 def test_a_rule_below_a_table_is_no_passage_of_its_own() -> None:
     body = "\n".join(f"Segment {n}    {n * 1234:,}    {n * 321:,}" for n in range(40))
     text = f"Item    2024    2023\n{'-' * 60}\n{body}\n{'-' * 60}\n"
