@@ -24,12 +24,14 @@ _STAGES = {
 class Indexing:
     """A state of the index job: under way, ended with a `summary`, or ended with a `problem`.
 
-    `summary` holds the values of `knowledge.sync.SyncSummary`.
+    `note` is what the job says of itself, such as that it rebuilds, in a sentence.
+    `summary` holds the values of `knowledge.sync.SyncSummary`, and what is to be said as `message`.
     """
 
     folder: Path
     running: bool = True
     progress: JobProgress | None = None
+    note: str = ""
     summary: Mapping[str, Any] = field(default_factory=dict)
     problem: str = ""
     hint: str = ""
@@ -49,7 +51,7 @@ class Indexing:
     def left(self) -> str:
         """The time that is left, as far as it is known: `12 s left`."""
         seconds = self.progress.eta_seconds if self.progress else None
-        return "" if seconds is None else f"{duration(seconds)} left"
+        return "" if seconds is None else f"{duration(seconds, whole=True)} left"
 
     @property
     def line(self) -> str:

@@ -30,10 +30,6 @@ class LibraryLike(Protocol):
         """Give the state of that job now."""
         ...
 
-    def has_index(self) -> bool:
-        """Whether questions can be answered before the job has ended."""
-        ...
-
     def records(self) -> list[FileRecord]:
         """Give the files as of the last finished reading."""
         ...
@@ -43,7 +39,7 @@ class Library:
     """A folder of documents and the job that keeps its index."""
 
     def __init__(self, docs: Path, settings: Settings) -> None:
-        self.docs, self.settings = docs, settings
+        self.docs, self.settings = docs.resolve(), settings
         self._job: Job | None = None
 
     def begin(self, rebuild: bool = False) -> Indexing:
@@ -61,13 +57,15 @@ class Library:
 
     def look(self) -> Indexing:
         """Give the state of the job now."""
+        from ragopt_tui.jobs.events import last_event
+
         job = self._job
         if job is None:
             return Indexing(self.docs, running=False)
         state = job.state
         if state == "running":
-            progress = job.progress()
-            return Indexing(self.docs, progress=progress)
+            note = last_event(job.folder.events_file, "message") or {}
+            return Indexing(self.docs, progress=job.progress(), note=str(note.get("text", "")))
         result = job.result
         if state == "finished" and result is not None:
             return Indexing(self.docs, running=False, summary=result.result)
@@ -78,15 +76,6 @@ class Library:
             problem=problem or "Reading the documents ended without saying why.",
             hint=result.hint if result else f"Its log is {job.log_file}; F5 tries again.",
         )
-
-    def has_index(self) -> bool:
-        """Whether questions can be answered before the job has ended."""
-        from ragopt_tui.knowledge.location import CorruptIndex, IndexLocation
-
-        try:
-            return IndexLocation.of(self.docs).manifest() is not None
-        except CorruptIndex:
-            return False
 
     def records(self) -> list[FileRecord]:
         """Give the files as of the last finished reading, by name; raises RagoptError."""

@@ -16,12 +16,12 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else noun + 's'}"
 
 
-def duration(seconds: float) -> str:
-    """Give seconds as people say them: `0.3 s`, `42 s`, `3 min`, `2 h 5 min`."""
-    if seconds < 9.95:
+def duration(seconds: float, whole: bool = False) -> str:
+    """Give seconds as people say them: `0.3 s` (or `1 s` when whole), `42 s`, `3 min`, `2 h 5 min`."""
+    if seconds < 9.95 and not whole:
         return f"{seconds:.1f} s"
     if seconds < 99.5:
-        return f"{seconds:.0f} s"
+        return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
     if minutes < 60:
         return f"{minutes} min"

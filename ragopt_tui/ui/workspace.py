@@ -54,11 +54,9 @@ class Workspace:
         engine.on_state = self._engine_changed
 
     async def open(self) -> None:
-        """Start the engine and, where an index is there already, let it serve."""
+        """Start the engine on the index as it is, so that it loads what it needs meanwhile."""
         try:
-            await self.engine.start()
-            if await asyncio.to_thread(self.library.has_index):
-                await self._open_index()
+            await self._open_index()
         except RagoptError as error:
             self._post(EngineChanged("dead", str(error)))
 

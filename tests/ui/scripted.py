@@ -222,7 +222,7 @@ class ScriptedEngine:
         params = params or {}
         self.calls.append((method, params))
         if method == "open":
-            return {"index_version": "g1.v14", "passages": self.passages}
+            return {"index_version": "g1.v14" if self.passages else "", "passages": self.passages}
         if method == "load" and self.load_error is not None:
             raise self.load_error
         if method == "document":
@@ -282,7 +282,6 @@ class ScriptedLibrary:
 
     states: list[Indexing] = field(default_factory=lambda: [DONE])
     files: list[FileRecord] = field(default_factory=lambda: list(RECORDS))
-    indexed: bool = True
     begun: list[bool] = field(default_factory=list)
 
     def begin(self, rebuild: bool = False) -> Indexing:
@@ -291,9 +290,6 @@ class ScriptedLibrary:
 
     def look(self) -> Indexing:
         return self.states.pop(0) if len(self.states) > 1 else self.states[0]
-
-    def has_index(self) -> bool:
-        return self.indexed
 
     def records(self) -> list[FileRecord]:
         return list(self.files)

@@ -94,8 +94,10 @@ async def test_an_unsupported_answer_gives_the_reason_and_the_quotes_below() -> 
 
 
 async def test_questions_asked_while_documents_are_read_are_answered_afterwards() -> None:
-    library = ScriptedLibrary([EMBEDDING], indexed=False)
-    app = scripted_app(events_of(quotes_answer()), library=library)
+    library = ScriptedLibrary([EMBEDDING])
+    app = scripted_app(
+        events_of(quotes_answer()), library=library, engine=ScriptedEngine(passages=0)
+    )
     async with app.run_test(size=WIDE) as pilot:
         await shown(pilot, "reading documents… 43%")
         screen = await ask(pilot, QUESTION)
@@ -142,7 +144,7 @@ async def test_escape_stops_the_answer_and_keeps_what_had_come() -> None:
 
 
 async def test_escape_takes_back_a_question_that_waits() -> None:
-    app = scripted_app(library=ScriptedLibrary([EMBEDDING], indexed=False))
+    app = scripted_app(library=ScriptedLibrary([EMBEDDING]), engine=ScriptedEngine(passages=0))
     async with app.run_test(size=WIDE) as pilot:
         await shown(pilot, "reading documents")
         screen = await ask(pilot, QUESTION)

@@ -63,7 +63,7 @@ async def test_names_with_markup_and_escapes_are_shown_as_they_are() -> None:
 
 
 async def test_reading_shows_how_far_it_is_and_then_the_files() -> None:
-    library = ScriptedLibrary([EMBEDDING], files=[], indexed=False)
+    library = ScriptedLibrary([EMBEDDING], files=[])
     app = scripted_app(library=library)
     async with app.run_test(size=(140, 30)) as pilot:
         await shown(pilot, "reading documents… 43%")

@@ -16,6 +16,7 @@ from ragopt_tui.ui.widgets.prompt import Prompt
 from tests.ui.scripted import (
     EMBEDDING,
     QUESTION,
+    ScriptedEngine,
     ScriptedLibrary,
     died,
     events_of,
@@ -81,7 +82,7 @@ def test_indexing(snap_compare: Compare) -> None:
         await ask(pilot, QUESTION)
         await shown(pilot, "the answer follows")
 
-    app = scripted_app(library=ScriptedLibrary([EMBEDDING], indexed=False))
+    app = scripted_app(library=ScriptedLibrary([EMBEDDING]), engine=ScriptedEngine(passages=0))
     assert snap_compare(app, terminal_size=WIDE, run_before=reading)
 
 

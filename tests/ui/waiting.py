@@ -14,9 +14,11 @@ from ragopt_tui.ui.screens.main import MainScreen
 _LONGEST_SECONDS = 20.0
 
 
-async def until(pilot: Pilot[None], holds: Callable[[], object]) -> None:
-    """Let the program run until something holds; fails after 20 s."""
-    deadline = time.monotonic() + _LONGEST_SECONDS
+async def until(
+    pilot: Pilot[None], holds: Callable[[], object], seconds: float = _LONGEST_SECONDS
+) -> None:
+    """Let the program run until something holds; fails after 20 s, or as many as given."""
+    deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
             raise AssertionError(f"did not come to hold: {screen_text(pilot.app)}")

@@ -59,6 +59,7 @@ class MainScreen(ConversingScreen):
         self._jobs = JobList()
         self._models = ModelTree(opening.variants, opening.variant)
         self._engine_note = ""
+        self._opened = False
         self._tab = "chat"
         self._documents: DocumentsPane | None = None
 
@@ -100,6 +101,8 @@ class MainScreen(ConversingScreen):
     @on(messages.IndexChanged)
     def _index_changed(self, event: messages.IndexChanged) -> None:
         self._jobs.job = event.indexing
+        if event.indexing.summary.get("message"):
+            self.notify(str(event.indexing.summary["message"]), timeout=10, markup=False)
         self._show_state()
         if self._documents is not None:
             self._documents.show_progress(event.indexing)
@@ -109,6 +112,7 @@ class MainScreen(ConversingScreen):
     @on(messages.IndexOpened)
     def _index_opened(self, event: messages.IndexOpened) -> None:
         self._engine_note = ""
+        self._opened = True
         self.dialogue.ready = event.passages > 0 or not self.workspace.indexing.running
         self._show_state()
         self.answer_waiting()
@@ -235,7 +239,10 @@ class MainScreen(ConversingScreen):
         """Bring the line below the prompt and the empty conversation up to date."""
         indexing = self.workspace.indexing
         right = Content.styled(speaker(self.variant_id), MUTED)
-        self.pane.status.show(self._engine_note or indexing.line, right)
+        line = self._engine_note or indexing.line
+        if not indexing.running and not indexing.problem and not self._opened:
+            line = self._engine_note or "● getting ready…"
+        self.pane.status.show(line, right)
         files = indexing.summary.get("files")
         about = f"about {count(files, 'document')}" if files else "about these documents"
         self.pane.prompt.placeholder = f"Ask {about}, or type / for commands"

@@ -154,7 +154,7 @@ class DocumentsPane(Vertical):
 
     def _widths(self) -> tuple[int, int]:
         # Each of the four columns has a space at either side; State and Passages have fixed widths.
-        room = max(24, self.content_size.width - 10 - 8 - 4 * 2)
+        room = max(24, self.content_size.width - 10 - 8 - 4 * 2 - 1)
         longest = max((len(record.file) for record in self._records), default=20)
         name = min(longest, room * 3 // 5 if room > 70 else room // 2)
         return name, room - name

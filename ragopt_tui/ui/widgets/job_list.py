@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from ragopt_tui.plaintext import one_line
 from ragopt_tui.ui.wording import MUTED, progress_bar, shorten
 
 if TYPE_CHECKING:
@@ -26,9 +27,13 @@ class JobList(Widget):
             return Content.styled("none running", MUTED)
         percent = "" if job.fraction is None else f"{job.fraction:.0%}"
         bar = progress_bar(job.fraction or 0.0, width - 5)
-        return Content.assemble(
-            f"▶ index {shorten(job.folder.name, width - 8)}\n",
-            (bar, "$accent"),
-            f" {percent:>4}\n",
-            (" · ".join(filter(None, [job.stage, job.left])), MUTED),
-        )
+        lines = [
+            Content(f"▶ index {shorten(job.folder.name, width - 8)}"),
+            Content.assemble((bar, "$accent"), f" {percent:>4}"),
+            Content.styled(" · ".join(filter(None, [job.stage, job.left])), MUTED),
+        ]
+        if job.progress and job.progress.detail:
+            lines.append(Content.styled(shorten(job.progress.detail, width), MUTED))
+        if job.note:
+            lines.append(Content(one_line(job.note)))
+        return Content("\n").join(lines)

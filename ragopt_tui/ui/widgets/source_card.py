@@ -124,7 +124,8 @@ def _stylize(content: Content, citation: Citation, offset: int) -> Content:
 
 
 def _cells(row: str) -> str:
-    return " · ".join(cell.strip() for cell in row.strip().strip("|").split("|"))
+    cells = (cell.strip(" *") for cell in row.strip().strip("|").split("|"))
+    return " · ".join(cell for cell in cells if cell)
 
 
 def _about(passage: Passage) -> list[str]:
