@@ -127,7 +127,7 @@ def main() -> int:
         docs.mkdir()
         write_corpus(docs, options.copies)
         memory, times = Memory(), Trial()
-        with mock.patch.object(sync, "load_embedder", lambda _: loaded):
+        with mock.patch.object(sync, "load_embedder", return_value=loaded):
             # The first run also brings in lancedb and gives the passages; it is not counted.
             summary = sync.synchronise(docs, embedders.BUILTIN, memory.note)
             texts = indexed_texts(docs)

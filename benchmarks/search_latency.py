@@ -22,6 +22,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+os.environ.setdefault("LANCEDB_LOG", "error")
+
 import numpy as np
 from lancedb.rerankers import RRFReranker
 

@@ -135,9 +135,11 @@ class GenerationWriter:
         """Bring everything written into the indexes; quick when nothing was."""
         if not self._touched and self.catalogue.fact(_FINGERPRINT) == self._fingerprint():
             return
+        from ragopt_tui.knowledge import passage_table
+
         with explained(self.generation):
-            self._tidy()
-            self._index_vectors()
+            if passage_table.is_untidy(self._table):
+                self._tidy()
             self.catalogue.set_fact(_TABLE_VERSION, str(self._table.version))
             self.catalogue.set_fact(_FINGERPRINT, self._fingerprint())
 
@@ -159,13 +161,10 @@ class GenerationWriter:
 
         passage_table.tidy(self._table)
         self._rows_since_tidy = 0
-
-    def _index_vectors(self) -> None:
-        from ragopt_tui.knowledge import passage_table
-
         rows = self._table.count_rows()
         trained_on = int(self.catalogue.fact(_VECTOR_INDEX_ROWS) or 0)
-        if rows >= passage_table.FLAT_ROWS and not trained_on <= rows < 2 * trained_on:
+        fits = trained_on / 2 <= rows <= 2 * trained_on
+        if rows >= passage_table.FLAT_ROWS and not fits:
             passage_table.index_vectors(self._table)
             self.catalogue.set_fact(_VECTOR_INDEX_ROWS, str(rows))
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import fcntl
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 
 import pyarrow as pa
 
@@ -45,6 +44,9 @@ _PROBES = 32
 
 _OPENING_ATTEMPTS = 5
 
+_DAMAGE = (RuntimeError, ValueError, OSError, pa.ArrowException)
+"""What lancedb raises where files are damaged or gone."""
+
 
 class Index:
     """A folder's index, open for reading; each search sees what was written before it.
@@ -55,7 +57,7 @@ class Index:
     def __init__(self, location: IndexLocation) -> None:
         self._location = location
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="search")
-        self._lock = -1
+        self._lock: BinaryIO | None = None
         self._manifest: Manifest | None = None
         self._table: Table = None
         self._has_vector_index = False
@@ -116,9 +118,8 @@ class Index:
         """Let go of the files, so that an outdated generation can be deleted."""
         self._threads.shutdown()
         self._table = None
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        if self._lock is not None:
+            self._lock.close()
 
     def _by_meaning(self, vector: Vectors | None, depth: int, condition: str) -> list[int]:
         if vector is None:
@@ -166,16 +167,16 @@ class Index:
                 self._use(manifest, generation, lock)
                 return
             if lock is not None:
-                os.close(lock)
+                lock.close()
             elif self._location.manifest() == manifest:
                 raise CorruptIndex(generation.folder, "its files are missing")
         raise RagoptError(
             f"The index of {self._location.docs} is being replaced just now.", "Try again."
         )
 
-    def _use(self, manifest: Manifest, generation: Generation, lock: int) -> None:
-        if self._lock >= 0:
-            os.close(self._lock)
+    def _use(self, manifest: Manifest, generation: Generation, lock: BinaryIO) -> None:
+        if self._lock is not None:
+            self._lock.close()
         self._lock = lock
         self._manifest = None
         self._table = self._ask(lambda: open_table(generation.folder), generation)
@@ -191,9 +192,13 @@ class Index:
     def _ask(self, question: Callable[[], T], generation: Generation | None = None) -> T:
         try:
             return question()
-        except (RuntimeError, ValueError, OSError, pa.ArrowException) as error:
+        except BaseException as error:
+            # lancedb's Rust side panics on some damage, and a panic is no Exception.
+            panicked = type(error).__name__ == "PanicException"
+            if not panicked and not isinstance(error, _DAMAGE):
+                raise
             folder = generation.folder if generation else self._location.folder
-            raise CorruptIndex(folder, str(error).splitlines()[0][:200]) from error
+            raise CorruptIndex(folder, str(error).partition("\n")[0][:200]) from error
 
 
 def fuse(rankings: Sequence[Sequence[int]]) -> list[tuple[int, float]]:
@@ -213,14 +218,14 @@ def _row_ids(query: Query, score: str, depth: int, condition: str) -> list[int]:
     return ids
 
 
-def _share(generation: Generation) -> int | None:
+def _share(generation: Generation) -> BinaryIO | None:
     try:
-        fd = os.open(generation.readers_lock, os.O_RDONLY | os.O_CLOEXEC)
+        lock = generation.readers_lock.open("rb")
     except FileNotFoundError:
         return None
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(fd)
+        lock.close()
         return None
-    return fd
+    return lock

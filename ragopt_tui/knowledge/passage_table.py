@@ -38,6 +38,9 @@ VECTOR_INDEX = "vector_idx"
 _SCALAR_COLUMNS = ("id", "file", "company", "period")
 _KEEP_VERSIONS = timedelta(minutes=5)
 _DELETE_FILES_AT_ONCE = 500
+_TEXT_INDEX = "search_text_idx"
+_ROWS_FOR_ONE_OUTSIDE = 200
+_MOST_VERSIONS = 40
 
 PASSAGE_COLUMNS = (
     "id", "file", "page", "line_start", "line_end", "char_start", "char_end", "kind",
@@ -155,6 +158,16 @@ def vectors_by_hash(table: Table, files: Sequence[str]) -> dict[str, Vectors]:
         return {}
     matrix = vectors.flatten().to_numpy().reshape(len(found), -1)
     return dict(zip(found["text_hash"].to_pylist(), matrix, strict=True))
+
+
+def is_untidy(table: Table) -> bool:
+    """Whether enough rows stand outside the indexes, or enough versions are kept, to slow it."""
+    stats = table.index_stats(_TEXT_INDEX)
+    outside = stats.num_unindexed_rows if stats else 0
+    return bool(
+        outside * _ROWS_FOR_ONE_OUTSIDE > table.count_rows()
+        or len(table.list_versions()) > _MOST_VERSIONS
+    )
 
 
 def tidy(table: Table) -> None:
