@@ -26,7 +26,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def builtin_folder() -> Path:
-    return embedders._builtin_folder()
+    return embedders.builtin_folder()
 
 
 def test_vectors_are_unit_float32_in_the_order_of_the_texts(embedder: Embedder) -> None:
