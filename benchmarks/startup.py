@@ -75,7 +75,9 @@ def _read_until(terminal: int, wanted: bytes) -> None:
     while wanted not in seen:
         ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.perf_counter()))
         if not ready:
-            raise SystemExit(f"{wanted!r} did not appear within {DEADLINE_SECONDS:.0f} s:\n{seen!r}")
+            raise SystemExit(
+                f"{wanted!r} did not appear within {DEADLINE_SECONDS:.0f} s:\n{seen!r}"
+            )
         seen += os.read(terminal, 65536)
 
 

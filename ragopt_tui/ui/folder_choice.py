@@ -56,6 +56,14 @@ def known_folders() -> list[tuple[Path, str]]:
     return offered
 
 
+def short_path(path: Path) -> str:
+    """Give a path with `~` for the user's home."""
+    try:
+        return str(Path("~", path.relative_to(Path.home())))
+    except (ValueError, RuntimeError):
+        return str(path)
+
+
 def remember(folder: Path) -> None:
     """Put a folder first among those used before; a disk that cannot be written is no matter."""
     recent = [folder, *(path for path in _recent() if path != folder)][:_REMEMBERED]

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
@@ -74,6 +74,8 @@ class Workspace:
         try:
             await self._open_index()
         except RagoptError as error:
+            # Questions that wait are asked all the same: the engine says what stands in their way.
+            self._post(IndexOpened(0))
             self._post(EngineChanged("dead", str(error)))
 
     async def restart_engine(self) -> None:
@@ -90,18 +92,9 @@ class Workspace:
 
     async def document(self, file: str) -> OpenedDocument:
         """Read a document through the engine; raises RagoptError."""
-        from ragopt_tui.knowledge.document import Document
-
         values = await self.engine.call("document", {"file": file})
-        document = Document(
-            file=values["file"],
-            title=values["title"],
-            text=values["text"],
-            blocks=(),
-            line_numbers=tuple(values["line_numbers"]),
-            pages=tuple(values["pages"]),
-        )
-        return OpenedDocument(document, bool(values["changed"]))
+        # In a thread, because a ledger of 100,000 lines would stop the screen for a moment.
+        return await asyncio.to_thread(_opened, values)
 
     async def _open_index(self) -> None:
         params = {"docs": str(self.docs), "embedder": self._settings.embedder}
@@ -115,3 +108,17 @@ class Workspace:
 
     def _engine_changed(self, state: EngineState, reason: str) -> None:
         self._post(EngineChanged(state, reason))
+
+
+def _opened(values: dict[str, Any]) -> OpenedDocument:
+    from ragopt_tui.knowledge.document import Document
+
+    document = Document(
+        file=values["file"],
+        title=values["title"],
+        text=values["text"],
+        blocks=(),
+        line_numbers=tuple(values["line_numbers"]),
+        pages=tuple(values["pages"]),
+    )
+    return OpenedDocument(document, bool(values["changed"]))

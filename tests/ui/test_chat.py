@@ -9,6 +9,7 @@ from ragopt_tui.errors import RagoptError
 from ragopt_tui.ui.widgets.answer_text import AnswerText
 from ragopt_tui.ui.widgets.citation_chip import CitationChip
 from ragopt_tui.ui.widgets.conversation import Conversation
+from ragopt_tui.ui.widgets.exchange_card import ExchangeCard
 from tests.ui.scripted import (
     DONE,
     EMBEDDING,
@@ -67,7 +68,7 @@ async def test_number_keys_open_sources_from_the_prompt_with_alt_and_elsewhere_w
         screen.query(CitationChip).first().focus()
         await pilot.press("3")
         await shown(pilot, "northwind_q4_2023_earnings_call.txt")
-        await shown(pilot, "line 60 · citation 3 of 3")
+        await shown(pilot, "line 60 · 3 of 3, not cited")
 
 
 async def test_a_refusal_says_so_and_shows_the_closest_passages() -> None:
@@ -326,6 +327,27 @@ async def test_a_long_conversation_follows_its_end_unless_the_reader_scrolled_aw
         await until(pilot, lambda: conversation.scroll_y == conversation.max_scroll_y)
         await pilot.press("pageup")
         await until(pilot, lambda: conversation.scroll_y < conversation.max_scroll_y)
+
+
+async def test_of_a_long_conversation_the_newest_is_drawn_and_the_rest_when_the_reader_goes_there() -> (
+    None
+):
+    asks = [events_of(refusal()) for _ in range(15)]
+    app = scripted_app(*asks)
+    async with app.run_test(size=(100, 24)) as pilot:
+        screen = await ready(pilot)
+        for n in range(15):
+            await answered(pilot, f"question number {n}")
+        assert len(app.query(ExchangeCard)) == 12
+        assert len(screen.conversation.exchanges) == 15
+        conversation = app.query_one(Conversation)
+        while conversation.scroll_y > 0:
+            await pilot.press("pageup")
+        await shown(pilot, "3 earlier questions")
+        await pilot.press("pageup")
+        await until(pilot, lambda: len(app.query(ExchangeCard)) == 15)
+        await pilot.press(*["pageup"] * 5)
+        await shown(pilot, "question number 0")
 
 
 async def test_choosing_a_model_loads_it_and_marks_it() -> None:

@@ -172,7 +172,7 @@ class ConversingScreen(Screen[None]):
         if at is None:
             passage = evidence.hits[n - 1].passage
             at = sum(1 for each in places if each.n < n)
-            places.insert(at, Place(passage.file, passage.char_start, passage.char_end, n))
+            places.insert(at, Place(passage.file, passage.char_start, passage.char_end, n, False))
         self._show_places(places, at)
 
     def _show_places(self, places: list[Place], at: int) -> None:

@@ -33,6 +33,7 @@ class Place:
     start: int = 0
     end: int = 0
     n: int = 0
+    cited: bool = True
 
 
 class DocumentScreen(Screen[None]):
@@ -166,7 +167,8 @@ class DocumentScreen(Screen[None]):
         span = document.span(here.start, here.end)
         where = place(span.page, span.line_start, span.line_end)
         nth = f"{self._at + 1} of {len(self._places)}"
-        return Content.styled(f"{where} · citation {nth}", MUTED)
+        what = f"citation {nth}" if here.cited else f"{nth}, not cited"
+        return Content.styled(f"{where} · {what}", MUTED)
 
     def _notice(self, text: str) -> None:
         notice = self.query_one("#document-notice", Static)

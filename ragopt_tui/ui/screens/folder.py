@@ -16,8 +16,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.plaintext import without_controls
-from ragopt_tui.ui.folder_choice import checked_folder, folders_like
+from ragopt_tui.ui.folder_choice import checked_folder, folders_like, short_path
 from ragopt_tui.ui.widgets.key_bar import KeyBar
 from ragopt_tui.ui.wording import MUTED, shorten
 
@@ -122,5 +121,5 @@ class FolderScreen(Screen[Path | None]):
 
 
 def _row(path: Path, why: str) -> Content:
-    name = shorten(without_controls(str(path)), 60)
+    name = shorten(short_path(path), 60)
     return Content.assemble(name, (f"  {why}" if why else "", MUTED))

@@ -249,7 +249,8 @@ class MainScreen(ConversingScreen):
         self.conversation.welcome(_welcome(indexing.hint if indexing.problem else "", files == 0))
 
     def _show_evidence(self, evidence: Evidence) -> None:
-        self.post_message(messages.ShowSources(evidence))
+        first = evidence.citations[0].n if evidence.citations else 0
+        self.post_message(messages.ShowSources(evidence, first))
 
     def _toggle(self, selector: str) -> None:
         panel = self.panels[selector]

@@ -76,12 +76,9 @@ class ChatPane(Vertical):
             self.post_message(Asked(event.text))
 
     @on(Prompt.Leaf)
-    def _leaf(self, event: Prompt.Leaf) -> None:
+    async def _leaf(self, event: Prompt.Leaf) -> None:
         event.stop()
-        if event.pages < 0:
-            self.conversation.scroll_page_up(animate=False)
-        else:
-            self.conversation.scroll_page_down(animate=False)
+        await self.conversation.leaf(event.pages)
 
     @on(Prompt.CompletionKey)
     def _steer_commands(self, event: Prompt.CompletionKey) -> None:

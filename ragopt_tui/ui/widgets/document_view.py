@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -53,9 +53,7 @@ class DocumentView(ScrollView, can_focus=True):
         """Show a document with its marks."""
         self._document = document
         self._lines = document.text.replace("\t", " ").split("\n")
-        self._starts = [0]
-        for line in self._lines[:-1]:
-            self._starts.append(self._starts[-1] + len(line) + 1)
+        self._starts = list(accumulate((len(line) + 1 for line in self._lines), initial=0))
         number = max(3, len(str(max(document.line_numbers))))
         page = len(str(max(document.pages)))
         self._gutter = 2 + number + 2 + (page + 3 if any(document.pages) else 0)
