@@ -76,7 +76,7 @@ def embedder_identity(name: str) -> str:
 
 def _model_folder(name: str) -> Path:
     if name == BUILTIN:
-        return _builtin_folder()
+        return builtin_folder()
     local = Path(name).expanduser()
     if local.is_dir():
         return local.resolve()
@@ -88,7 +88,8 @@ def _model_folder(name: str) -> Path:
     return _hub_folder(name)
 
 
-def _builtin_folder() -> Path:
+def builtin_folder() -> Path:
+    """Give the folder of the built-in embedder; raises RagoptError where it is not installed."""
     # The package is only looked up, never imported: its code is not needed.
     spec = importlib.util.find_spec(_BUILTIN_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
