@@ -41,9 +41,8 @@ def main() -> None:
 
 def measure(name: str, generate: bool, verbose: bool) -> None:
     """Print retrieval, quotes, baseline and (if asked) generated answers over a question set."""
-    from ragopt_tui.knowledge.sync import synchronise
-
     from ragopt_tui.chat.assistant import Assistant
+    from ragopt_tui.knowledge.sync import synchronise
     from ragopt_tui.settings import Settings
 
     questions = load_questions(ROOT / "tests" / "questions" / name)
@@ -93,7 +92,6 @@ def _report(name: str, questions: Sequence[GoldQuestion], verdicts: Sequence[Ver
 
 def _baseline(assistant: Assistant, questions: Sequence[GoldQuestion]) -> list[bool]:
     from ragopt_tui.knowledge.index import Index
-
     from ragopt_tui.knowledge.location import IndexLocation
     from ragopt_tui.knowledge.units import passage_units
 

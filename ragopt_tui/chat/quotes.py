@@ -56,8 +56,10 @@ def answer_with_quotes(
     and those quoted. `vectors` keeps embeddings for later questions.
     """
     asked = understand(question, {hit.passage.profile.company for hit in hits})
-    units = _most_promising(asked, [u for hit in hits for u in passage_units(hit.passage)])
-    scored = score_units(asked, units, embedder, UnitVectors() if vectors is None else vectors)
+    units = most_promising(asked, [u for hit in hits for u in passage_units(hit.passage)])
+    ranks = {hit.passage.id: rank for rank, hit in enumerate(hits, 1)}
+    cache = UnitVectors() if vectors is None else vectors
+    scored = score_units(asked, units, ranks, embedder, cache)
     if not scored or scored[0].score < threshold:
         return Answer(
             question=question,
@@ -86,7 +88,7 @@ def answer_with_quotes(
     )
 
 
-def _most_promising(question: Question, units: list[Unit]) -> list[Unit]:
+def most_promising(question: Question, units: list[Unit]) -> list[Unit]:
     """Keep the units that share most of the question's words; embedding all would take seconds."""
     if len(units) <= COMPARED_UNITS:
         return units

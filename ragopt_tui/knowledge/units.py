@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from ragopt_tui.knowledge.passage import Passage
@@ -10,26 +9,21 @@ from ragopt_tui.knowledge.sentences import sentence_spans
 from ragopt_tui.knowledge.tables import Row, table_caption, table_rows
 from ragopt_tui.knowledge.words import stems_of
 
-_REFERS_BACK = re.compile(
-    r"(?:The|This|That) (?:increase|decrease|decline|growth|change|rise|fall|drop|improvement|"
-    r"reduction|movement|result|charge|amount)s?\b|(?:It|They|This|These|That|Those|Such|Both)\b"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Unit:
     """`passage.text[start:end]`, with the row where it is one.
 
     `words` is what the unit says by itself; `context` what stands before it and is understood
-    with it: document, heading path, table caption, and the sentence that "The increase …" or
-    "This …" refers to, which `refers_to` holds.
+    with it: document, heading path, table caption, and the sentence before it (`previous`), which
+    "The increase …" or "This …" refers to.
     """
 
     passage: Passage
     start: int
     end: int
     row: Row | None
-    refers_to: str = ""
+    previous: str = ""
 
     @property
     def text(self) -> str:
@@ -46,7 +40,7 @@ class Unit:
         """Document title, heading path and caption in one line."""
         passage = self.passage
         caption = table_caption(passage) if passage.kind == "table" else ""
-        parts = [passage.profile.header, *passage.headings[-2:], caption, self.refers_to]
+        parts = [passage.profile.header, *passage.headings[-2:], caption, self.previous]
         return ". ".join(part for part in parts if part)
 
     @property
@@ -61,6 +55,6 @@ def passage_units(passage: Passage) -> list[Unit]:
         return [Unit(passage, row.start, row.end, row) for row in table_rows(passage)]
     units: list[Unit] = []
     for start, end in sentence_spans(passage.text):
-        before = units[-1].words if units and _REFERS_BACK.match(passage.text, start) else ""
+        before = units[-1].words if units else ""
         units.append(Unit(passage, start, end, None, before))
     return units

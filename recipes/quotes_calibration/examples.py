@@ -1,4 +1,7 @@
-"""Calibration examples from the TAT-QA dev set (CC BY 4.0): questions, candidate units, gold units.
+"""Calibration examples: questions, candidate units, which of them are right.
+
+From the project's development questions over the sample documents, with the evidence that the
+product retrieves; and from the TAT-QA dev set (CC BY 4.0).
 
 Each TAT-QA document is a table and a few paragraphs. The candidates of a question are the units
 of its own document and of the three that follow it. For the unanswerable form of a question
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ragopt_tui.knowledge.passage import Passage, Profile
+from ragopt_tui.knowledge.question import understand
 from ragopt_tui.knowledge.units import Unit, passage_units
 
 NEIGHBOURS = 3
@@ -24,9 +28,37 @@ class Example:
     question: str
     units: tuple[Unit, ...]
     gold: frozenset[int]
+    ranks: dict[str, int]
 
 
-def load_examples(file: Path) -> list[Example]:
+def development_examples(root: Path) -> list[Example]:
+    """Retrieve for each development question; one whose answer is in no candidate is left out."""
+    from benchmarks.questions import load_questions
+    from ragopt_tui.chat.assistant import QUOTED_FROM, Assistant
+    from ragopt_tui.chat.quotes import most_promising
+    from ragopt_tui.knowledge.sync import synchronise
+    from ragopt_tui.settings import Settings
+
+    docs = root / "sample_docs"
+    synchronise(docs, "builtin", lambda _: None)
+    assistant = Assistant(docs, Settings())
+    examples = []
+    for question in load_questions(root / "tests" / "questions" / "development"):
+        hits = assistant.search(question.question, QUOTED_FROM)
+        asked = understand(question.question, {h.passage.profile.company for h in hits})
+        units = most_promising(asked, [u for h in hits for u in passage_units(h.passage)])
+        gold = frozenset(
+            i
+            for i, u in enumerate(units)
+            if question.holds_gold(u.passage) and question.is_right(u.words)
+        )
+        if gold or not question.answerable:
+            ranks = {hit.passage.id: rank for rank, hit in enumerate(hits, 1)}
+            examples.append(Example(question.question, tuple(units), gold, ranks))
+    return examples
+
+
+def tatqa_examples(file: Path) -> list[Example]:
     """Read single-span questions whose answer stands verbatim in a unit, in both forms."""
     documents = json.loads(file.read_text(encoding="utf-8"))
     passages = [_passages(d, number) for number, d in enumerate(documents)]
@@ -43,8 +75,10 @@ def load_examples(file: Path) -> list[Example]:
                 continue
             held = {units[i].passage.id for i in gold}
             rest = [u for u in units if u.passage.id not in held]
-            examples.append(Example(entry["question"], tuple(units), gold))
-            examples.append(Example(entry["question"], tuple(rest), frozenset()))
+            # The sets have no retrieval: every passage stands alike.
+            ranks = {unit.passage.id: 3 for unit in units}
+            examples.append(Example(entry["question"], tuple(units), gold, ranks))
+            examples.append(Example(entry["question"], tuple(rest), frozenset(), ranks))
     return examples
 
 
