@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.jobs.job import Job
 from ragopt_tui.jobs.supervisor import cancel
-from ragopt_tui.knowledge.index_job import start_indexing
+from ragopt_tui.knowledge.indexing import start_indexing
 from ragopt_tui.plaintext import one_line
 from ragopt_tui.settings import load_settings
 

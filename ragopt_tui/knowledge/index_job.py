@@ -1,4 +1,4 @@
-"""Indexing as a job: what the job's process runs, and how it is started."""
+"""Indexing as a job: what the job's process runs."""
 
 from __future__ import annotations
 
@@ -7,27 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ragopt_tui.jobs import supervisor
 from ragopt_tui.jobs.events import Reporter
-from ragopt_tui.jobs.job import Job
 from ragopt_tui.knowledge.sync import IndexBusy, Progress, synchronise
-
-KIND = "index"
-TARGET = "ragopt_tui.knowledge.index_job:run"
 
 _EVENT_SECONDS = 0.2
 _BUSY_POLL_SECONDS = 0.5
-
-
-def start_indexing(docs: Path, embedder: str, rebuild: bool = False) -> Job:
-    """Start a job that brings the index of `docs` up to date, or give the one that is at it."""
-    folder = str(docs.resolve())
-    for job in supervisor.list_jobs():
-        same = job.spec.kind == KIND and job.spec.parameters.get("docs") == folder
-        if same and job.state == "running":
-            return job
-    parameters = {"docs": folder, "embedder": embedder, "rebuild": rebuild}
-    return supervisor.start(KIND, f"index {Path(folder).name}", TARGET, parameters)
 
 
 def run(parameters: dict[str, Any], report: Reporter) -> dict[str, Any]:

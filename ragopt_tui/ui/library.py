@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ragopt_tui.ui.indexing import Indexing
-from ragopt_tui.ui.wording import shorten
 
 if TYPE_CHECKING:
     from ragopt_tui.jobs.job import Job
     from ragopt_tui.knowledge.catalogue import FileRecord
     from ragopt_tui.settings import Settings
-
-_TARGET = "ragopt_tui.knowledge.index_job:run"
 
 
 class LibraryLike(Protocol):
@@ -45,14 +42,9 @@ class Library:
     def begin(self, rebuild: bool = False) -> Indexing:
         """Start reading the documents, or follow a job that does so already."""
         # Imported here, in a thread, behind the first frame.
-        from ragopt_tui.jobs import supervisor
+        from ragopt_tui.knowledge.indexing import start_indexing
 
-        self._job = (None if rebuild else self._running()) or supervisor.start(
-            "index",
-            f"index {shorten(self.docs.name, 40)}",
-            _TARGET,
-            {"docs": str(self.docs), "embedder": self.settings.embedder, "rebuild": rebuild},
-        )
+        self._job = start_indexing(self.docs, self.settings.embedder, rebuild)
         return self.look()
 
     def look(self) -> Indexing:
@@ -87,18 +79,3 @@ class Library:
             return []
         with Catalogue(file, read_only=True) as catalogue:
             return catalogue.records()
-
-    def _running(self) -> Job | None:
-        from ragopt_tui.jobs import supervisor
-
-        docs = str(self.docs)
-        return next(
-            (
-                job
-                for job in supervisor.list_jobs()
-                if job.spec.kind == "index"
-                and job.spec.parameters.get("docs") == docs
-                and job.state == "running"
-            ),
-            None,
-        )

@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from ragopt_tui.jobs import supervisor
 from ragopt_tui.jobs.job import Job
-from ragopt_tui.knowledge.index_job import start_indexing
+from ragopt_tui.knowledge.indexing import start_indexing
 from ragopt_tui.knowledge.location import IndexLocation
 from tests.knowledge.syncing import report_on
 
