@@ -9,7 +9,6 @@ os.environ["LANCEDB_LOG"] = "error"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,11 +19,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A RAGOPT_HOME for this test alone."""
     folder = tmp_path / "ragopt-home"
     monkeypatch.setenv("RAGOPT_HOME", str(folder))
-    yield folder
+    return folder
 
 
 @pytest.fixture(scope="session")

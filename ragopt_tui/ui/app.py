@@ -17,7 +17,7 @@ from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.variant import Variant, builtin_variants, resolve_variant
 from ragopt_tui.settings import Settings, folders
 from ragopt_tui.ui.actions import ACTIONS
-from ragopt_tui.ui.keys import bindings, remapped
+from ragopt_tui.ui.keys import bindings, remapped, tell_alt_numbers
 from ragopt_tui.ui.library import Library
 from ragopt_tui.ui.opening import Opening
 from ragopt_tui.ui.screens.main import MainScreen
@@ -64,6 +64,7 @@ class RagoptApp(App[None], inherit_bindings=False):
         self._make_library = library or (lambda folder: Library(folder, settings))
         self._clock = clock
         self._use_keys()
+        tell_alt_numbers()
         if settings.theme not in self.available_themes:
             raise RagoptError(
                 f"The setting theme names an unknown theme {settings.theme!r}.",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple, cast
 
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.binding import Binding, BindingType
 
 from ragopt_tui.errors import RagoptError
@@ -23,6 +25,12 @@ _LIVE_TOGETHER: dict[Scope, tuple[Scope, ...]] = {
 }
 _SPOKEN = {"escape": "Esc", "slash": "/", "question_mark": "?", "enter": "Enter"}
 _LONG = {"/": "slash", "?": "question_mark", "esc": "escape", "return": "enter"}
+
+
+class _Named(NamedTuple):
+    """A key as Textual's table of sequences holds it."""
+
+    value: str
 
 
 def bindings(scope: Scope) -> list[BindingType]:
@@ -43,6 +51,16 @@ def remapped(keys: Mapping[str, str]) -> tuple[Action, ...]:
     for scope in SCOPE_TITLES:
         _refuse_clash(actions, scope, set(keys))
     return actions
+
+
+def tell_alt_numbers() -> None:
+    """Have Esc followed by a digit, as most terminals send Alt and a number, read as that.
+
+    Textual reads it as what a Mac's option key types (Alt+3 as £), which no terminal sends so.
+    """
+    sequences = cast("dict[str, tuple[_Named, ...]]", ANSI_SEQUENCES_KEYS)
+    for number in range(1, 10):
+        sequences[f"\x1b{number}"] = (_Named(f"alt+{number}"),)
 
 
 def spoken(keys: str) -> str:

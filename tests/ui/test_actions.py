@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from textual._xterm_parser import XTermParser
+from textual.events import Key
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.settings import Settings
 from ragopt_tui.ui.actions import ACTIONS, BY_NAME, Action, matching_commands, slash_commands
 from ragopt_tui.ui.app import RagoptApp
-from ragopt_tui.ui.keys import bindings, remapped, spoken
+from ragopt_tui.ui.keys import bindings, remapped, spoken, tell_alt_numbers
 from ragopt_tui.ui.screens.document import DocumentScreen
 from ragopt_tui.ui.screens.main import MainScreen
 from ragopt_tui.ui.widgets.citation_chip import CitationChip
@@ -119,3 +121,10 @@ async def test_the_palette_offers_what_the_screen_can_do() -> None:
         await shown(pilot, "Search for commands")
         await pilot.press(*"rebuild", "enter")
         await shown(pilot, "Read every document")
+
+
+def test_alt_and_a_number_are_read_as_terminals_send_them_and_pounds_stay_pounds() -> None:
+    tell_alt_numbers()
+    parser = XTermParser()
+    assert [event.key for event in parser.feed("\x1b3") if isinstance(event, Key)] == ["alt+3"]
+    assert [event.character for event in parser.feed("£") if isinstance(event, Key)] == ["£"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from textual import events
+
 from ragopt_tui.chat.protocol import Event
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.ui.widgets.answer_text import AnswerText
@@ -238,6 +240,18 @@ async def test_ctrl_j_makes_a_new_line_and_enter_sends_all_of_it() -> None:
         await pilot.press("a", "ctrl+j", "b", "enter")
         await until(pilot, lambda: engine.asked)
         assert engine.asked[0]["question"] == "a\nb"
+
+
+async def test_a_question_and_enter_that_come_in_one_burst_are_sent_whole() -> None:
+    engine = ScriptedEngine()
+    app = scripted_app(events_of(quotes_answer()), engine=engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await ready(pilot)
+        for character in "capex?":
+            app.post_message(events.Key(character, character))
+        app.post_message(events.Key("enter", "\r"))
+        await until(pilot, lambda: engine.asked)
+        assert engine.asked[0]["question"] == "capex?"
 
 
 async def test_slash_lists_commands_and_runs_the_marked_one() -> None:

@@ -56,6 +56,10 @@ class Prompt(TextArea):
 
     def action_send(self) -> None:
         """Send what is typed; while commands are listed, take the one that is marked."""
+        # Keys typed or pasted just before may still wait in this widget's queue.
+        self.call_later(self._send)
+
+    def _send(self) -> None:
         if self.completing:
             self.post_message(self.CompletionKey("enter"))
         elif self.text.strip():
@@ -63,7 +67,7 @@ class Prompt(TextArea):
 
     def action_newline(self) -> None:
         """Start a new line."""
-        self.insert("\n")
+        self.call_later(self.insert, "\n")
 
     def accept(self, text: str) -> None:
         """Empty the prompt and remember what was sent."""
