@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from ragopt_tui.knowledge.passage import Hit, Passage, Profile
+from ragopt_tui.knowledge.question import understand
+from ragopt_tui.knowledge.retrieve import by_best_unit, rerank
+from tests.passages import passage
+
+
+def report(company: str, year: int, text: str, number: int = 0) -> Passage:
+    profile = Profile(f"Annual Report {year}", company, f"fiscal {year}", "annual report")
+    return passage(text, file=f"{company}-{year}.md".lower(), number=number, profile=profile)
+
+
+HITS = [
+    Hit(report("Tarnbrook", 2023, "Capital expenditure was $52.0 million."), 0.033),
+    Hit(report("Corvane", 2024, "Capital expenditure was $51.9 million."), 0.032),
+    Hit(report("Tarnbrook", 2024, "Risk factors include weak demand and currencies."), 0.031),
+    Hit(report("Tarnbrook", 2024, "Capital expenditure was $66.2 million.", 1), 0.030),
+]
+
+
+def test_the_company_and_year_asked_for_come_before_a_better_search_rank() -> None:
+    asked = understand("Tarnbrook capex FY24", {"Tarnbrook", "Corvane"})
+    assert "$66.2 million" in rerank(asked, HITS)[0].passage.text
+    assert "$66.2 million" in by_best_unit(asked, rerank(asked, HITS))[0].passage.text
+
+
+def test_a_passage_stands_by_its_best_sentence_not_by_its_length() -> None:
+    filler = "The board met in Leeds. Weather was mild. Staff were thanked. " * 4
+    long = report("Tarnbrook", 2024, f"{filler}Goodwill was $31.6 million. {filler}")
+    short = report("Tarnbrook", 2024, "Goodwill is tested for impairment every year.", 1)
+    asked = understand("How much was goodwill at Tarnbrook in 2024?", {"Tarnbrook"})
+    ordered = by_best_unit(asked, [Hit(short, 1.0), Hit(long, 1.0)])
+    assert ordered[0].passage is long
+
+
+def test_scores_are_probabilities_in_falling_order() -> None:
+    asked = understand("Tarnbrook capex FY24", {"Tarnbrook", "Corvane"})
+    scores = [hit.score for hit in by_best_unit(asked, HITS)]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+
+
+def test_nothing_found_stays_nothing() -> None:
+    asked = understand("capex")
+    assert rerank(asked, []) == by_best_unit(asked, []) == []
