@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
+import sys
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from ragopt_tui.ui.library import LibraryLike
 
 _LOG = "interface.log"
+_TERMINAL_SECONDS = 2.0
 _FIRST_FRAME_SECONDS = 0.3
 
 
@@ -82,6 +86,8 @@ class RagoptApp(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Open the chat, or ask for a folder where none was given."""
+        if sys.__stdin__ is not None and sys.__stdin__.isatty():
+            self.set_interval(_TERMINAL_SECONDS, self._leave_with_terminal)
         self.set_timer(_FIRST_FRAME_SECONDS, self._collect_again)
         if self.docs is None:
             self._ask_for_folder(first=True)
@@ -181,6 +187,12 @@ class RagoptApp(App[None], inherit_bindings=False):
                 await self.push_screen(screen)
             else:
                 await self.switch_screen(screen)
+
+    def _leave_with_terminal(self) -> None:
+        """Quit where a connection was dropped without a signal: there is nothing to read any more."""
+        if sys.__stdin__ is not None and not sys.__stdin__.isatty():
+            # An orderly exit would wait for a terminal that takes no more output.
+            os.kill(os.getpid(), signal.SIGHUP)
 
     def _main_screen(self, docs: Path) -> MainScreen:
         if self._engine is None:
