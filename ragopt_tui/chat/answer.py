@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 from ragopt_tui.knowledge.passage import Hit, Passage
 
@@ -25,6 +25,30 @@ class Citation:
     quote: str
 
 
+FigureStatus = Literal["found", "found elsewhere", "computed", "not found"]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFigure:
+    """`Answer.text[start:end]` is a figure; `status` says whether the evidence holds it.
+
+    `found`: in a passage that its sentence cites; `found elsewhere`: in another passage of the
+    evidence; `computed`: follows from cited figures by `formula`, which is empty otherwise.
+    `value` is in base units (millions and thousands multiplied out, basis points as percent), a
+    string for a date and where a float would lose digits; `unit` is a currency code, "%", "x",
+    "date", "year" or "" for a count. `found_in` numbers the evidence from 1.
+    """
+
+    text: str
+    value: int | float | str
+    unit: str
+    status: FigureStatus
+    found_in: tuple[int, ...]
+    formula: str
+    start: int
+    end: int
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What was answered, by whom, from which evidence.
@@ -33,7 +57,9 @@ class Answer:
     holds the numbers in `text` that point at no passage. `unsupported` says in one sentence
     why a generated answer does not follow from what it cites; empty when it does. Then `quotes`
     holds the verbatim answer to show beside it. A refused answer has no citations; its evidence
-    holds the closest passages. `seconds` is wall time from question to answer.
+    holds the closest passages. `seconds` is wall time from question to answer. `figures` are those
+    of `text` in order, each looked up in the evidence; `uncited` are the spans (start, end) of the
+    sentences of `text` that cite nothing.
     """
 
     question: str
@@ -47,6 +73,8 @@ class Answer:
     dangling: tuple[int, ...] = ()
     unsupported: str = ""
     quotes: Answer | None = None
+    figures: tuple[CheckedFigure, ...] = ()
+    uncited: tuple[tuple[int, int], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give the answer as the stable JSON of `ragopt-tui ask --json`."""
@@ -74,6 +102,8 @@ class Answer:
             "dangling": list(self.dangling),
             "unsupported": self.unsupported,
             "quotes": self.quotes.to_json() if self.quotes else None,
+            "figures": [asdict(f) | {"found_in": list(f.found_in)} for f in self.figures],
+            "uncited": [list(span) for span in self.uncited],
         }
 
     @classmethod
@@ -91,6 +121,8 @@ class Answer:
             dangling=tuple(values["dangling"]),
             unsupported=values["unsupported"],
             quotes=cls.from_json(values["quotes"]) if values["quotes"] else None,
+            figures=tuple(_figure(f) for f in values["figures"]),
+            uncited=tuple((start, end) for start, end in values["uncited"]),
         )
 
     def after(self, seconds: float) -> Answer:
@@ -102,3 +134,7 @@ def _hit(values: dict[str, Any]) -> Hit:
     passage = dict(values)
     score = passage.pop("score")
     return Hit(Passage.from_json(passage), score)
+
+
+def _figure(values: dict[str, Any]) -> CheckedFigure:
+    return CheckedFigure(**(values | {"found_in": tuple(values["found_in"])}))
