@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import ragopt_tui
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.plaintext import one_line
 
 VariantKind = Literal["quotes", "base", "gguf"]
 _WRITERS = ("CausalLM", "LMHeadModel", "ConditionalGeneration")
@@ -66,6 +67,12 @@ def resolve_variant(name: str) -> Variant:
         "Hugging Face folder or .gguf file is at that path.",
         f"Did you mean {near[0]}?" if near else "Give one of those names, or a path that exists.",
     )
+
+
+def variant_name(variant: str) -> str:
+    """Name a variant by its id: the built-in ones by their own names, others by their file."""
+    names = {known.id: known.name for known in builtin_variants()}
+    return names.get(variant) or one_line(variant.rstrip("/").rsplit("/", 1)[-1], 48)
 
 
 def _check_gguf(path: Path) -> None:

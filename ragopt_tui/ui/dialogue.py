@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ragopt_tui.chat.answer import Answer
+from ragopt_tui.chat.exchange import Exchange
 from ragopt_tui.chat.protocol import Event
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.passage import Hit, Passage
-from ragopt_tui.ui.exchange import Evidence, Exchange
+from ragopt_tui.ui.exchange import Evidence
 from ragopt_tui.ui.widgets.conversation import Conversation
 from ragopt_tui.ui.widgets.exchange_card import ExchangeCard
 
@@ -135,7 +136,7 @@ class Dialogue:
         elif event.type == "evidence":
             card.exchange.hits = tuple(_hit(values) for values in data["hits"])
             card.show_evidence()
-            self._show_sources(card.exchange.evidence)
+            self._show_sources(Evidence.so_far(card.exchange))
         elif event.type == "text":
             await card.write(data["text"])
         elif event.type == "done":

@@ -1,14 +1,12 @@
-"""One question and what became of it, kept apart from how it is drawn."""
+"""The passages behind an answer, as cards and chips share them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
 
 from ragopt_tui.chat.answer import Answer, Citation
+from ragopt_tui.chat.exchange import Exchange
 from ragopt_tui.knowledge.passage import Hit
-from ragopt_tui.ui.wording import place
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,48 +22,11 @@ class Evidence:
         """Give the evidence that a finished answer carries."""
         return cls(answer.evidence, answer.citations, answer.refused)
 
+    @classmethod
+    def so_far(cls, exchange: Exchange) -> Evidence:
+        """Give the passages behind an answer as far as it has come."""
+        return cls.of(exchange.answer) if exchange.answer else cls(exchange.hits)
+
     def cited(self, n: int) -> list[Citation]:
         """Give what is cited of passage `n`."""
         return [citation for citation in self.citations if citation.n == n]
-
-
-State = Literal["waiting", "working", "done", "stopped", "failed"]
-
-
-@dataclass(slots=True)
-class Exchange:
-    """A question, who was asked, and the answer as far as it has come.
-
-    `answer` is set exactly when `state` is done; `problem` and `hint` when it failed.
-    """
-
-    question: str
-    variant: str
-    asked: datetime
-    state: State = "waiting"
-    status: str = ""
-    text: str = ""
-    hits: tuple[Hit, ...] = ()
-    answer: Answer | None = None
-    problem: str = ""
-    hint: str = ""
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing more will come."""
-        return self.state in ("done", "stopped", "failed")
-
-    @property
-    def evidence(self) -> Evidence:
-        """The passages behind the answer, as far as they are known."""
-        return Evidence.of(self.answer) if self.answer else Evidence(self.hits)
-
-    def as_text(self) -> str:
-        """Give the answer with its sources as plain text for the clipboard."""
-        if self.answer is None:
-            return self.text
-        sources = [
-            f"[{c.n}] {c.file}, {place(c.page, c.line_start, c.line_end)}"
-            for c in self.answer.citations
-        ]
-        return "\n".join([self.answer.text, *([""] if sources else []), *sources])

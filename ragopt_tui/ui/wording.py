@@ -1,10 +1,10 @@
-"""How counts, times, places and names are written on the screen."""
+"""How counts, times and names are written on the screen."""
 
 from __future__ import annotations
 
 from rich.cells import cell_len
 
-from ragopt_tui.models.variant import builtin_variants
+from ragopt_tui.models.variant import variant_name
 from ragopt_tui.plaintext import one_line
 
 MUTED = "$foreground 65%"
@@ -29,17 +29,6 @@ def duration(seconds: float, whole: bool = False) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
-def lines(first: int, last: int) -> str:
-    """Give a range of lines: `line 7` or `lines 41–48`."""
-    return f"line {first}" if first == last else f"lines {first}–{last}"
-
-
-def place(page: int | None, first: int, last: int) -> str:
-    """Give where a passage stands: `page 3, lines 41–48`, or its lines where there are no pages."""
-    where = lines(first, last)
-    return f"page {page}, {where}" if page is not None else where
-
-
 def shorten(name: str, width: int) -> str:
     """Cut the middle out of a name, so that its start and its ending stay readable."""
     name = one_line(name, 4096)
@@ -55,12 +44,6 @@ def _cut(text: str, width: int) -> str:
     while cell_len(text[:width]) > width:
         text = text[: len(text[:width]) - 1]
     return text[:width]
-
-
-def variant_name(variant: str) -> str:
-    """Name a variant by its id: the built-in ones by their own names, others by their file."""
-    names = {known.id: known.name for known in builtin_variants()}
-    return names.get(variant) or one_line(variant.rstrip("/").rsplit("/", 1)[-1], 48)
 
 
 def speaker(variant: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from ragopt_tui.ui.wording import count, duration, place, progress_bar, shorten, speaker
+from ragopt_tui.chat.places import place
+from ragopt_tui.ui.wording import count, duration, progress_bar, shorten, speaker
 
 
 @pytest.mark.parametrize(

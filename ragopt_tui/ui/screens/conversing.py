@@ -9,15 +9,17 @@ from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from ragopt_tui.chat.places import place
 from ragopt_tui.ui import messages
 from ragopt_tui.ui.widgets.chat_pane import ChatPane
 from ragopt_tui.ui.widgets.conversation import Conversation
 from ragopt_tui.ui.widgets.sources import Sources
-from ragopt_tui.ui.wording import count, place
+from ragopt_tui.ui.wording import count
 
 if TYPE_CHECKING:
+    from ragopt_tui.chat.exchange import Exchange
     from ragopt_tui.ui.dialogue import Dialogue
-    from ragopt_tui.ui.exchange import Evidence, Exchange
+    from ragopt_tui.ui.exchange import Evidence
     from ragopt_tui.ui.screens.document import Place
     from ragopt_tui.ui.workspace import OpenedDocument, Workspace
 
@@ -138,7 +140,7 @@ class ConversingScreen(Screen[None]):
         if not answered:
             self.notify("There is no answer to copy yet.")
             return
-        self.app.copy_to_clipboard(answered[-1].as_text())
+        self.app.copy_to_clipboard(_as_text(answered[-1]))
         self.notify("Answer copied, with its sources.", timeout=3)
 
     def action_copy_citation(self) -> None:
@@ -186,3 +188,10 @@ class ConversingScreen(Screen[None]):
     def _last(self) -> Exchange | None:
         exchanges = self.conversation.exchanges
         return exchanges[-1] if exchanges else None
+
+
+def _as_text(exchange: Exchange) -> str:
+    """Give the answer with its sources as plain text for the clipboard."""
+    citations = exchange.answer.citations if exchange.answer else ()
+    sources = [f"[{c.n}] {c.file}, {place(c.page, c.line_start, c.line_end)}" for c in citations]
+    return "\n".join([exchange.written, *([""] if sources else []), *sources])

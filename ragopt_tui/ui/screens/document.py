@@ -13,13 +13,14 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
+from ragopt_tui.chat.places import place
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.document import Document
 from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.widgets.document_view import DocumentView, Mark
 from ragopt_tui.ui.widgets.key_bar import KeyBar
 from ragopt_tui.ui.widgets.split_line import SplitLine
-from ragopt_tui.ui.wording import MUTED, count, place, shorten
+from ragopt_tui.ui.wording import MUTED, count, shorten
 from ragopt_tui.ui.workspace import OpenedDocument
 
 _MOST_MATCHES = 10_000

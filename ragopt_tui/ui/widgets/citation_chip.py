@@ -9,10 +9,11 @@ from textual.content import Content
 from textual.widget import Widget
 
 from ragopt_tui.chat.answer import Citation
+from ragopt_tui.chat.places import place
 from ragopt_tui.ui.exchange import Evidence
 from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.messages import CopyCitation, OpenSource, ShowSources
-from ragopt_tui.ui.wording import MUTED, place, shorten
+from ragopt_tui.ui.wording import MUTED, shorten
 
 
 class CitationChip(Widget, can_focus=True):

@@ -12,7 +12,7 @@ from textual.widgets import Static
 from ragopt_tui.ui.wording import MUTED, count
 
 if TYPE_CHECKING:
-    from ragopt_tui.ui.exchange import Exchange
+    from ragopt_tui.chat.exchange import Exchange
     from ragopt_tui.ui.widgets.exchange_card import ExchangeCard
 
 _DRAWN = 12

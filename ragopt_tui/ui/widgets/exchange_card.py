@@ -8,8 +8,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from ragopt_tui.chat.answer import Answer
+from ragopt_tui.chat.exchange import Exchange
 from ragopt_tui.plaintext import without_controls
-from ragopt_tui.ui.exchange import Exchange
+from ragopt_tui.ui.exchange import Evidence
 from ragopt_tui.ui.widgets.answer_card import AnswerCard
 from ragopt_tui.ui.widgets.split_line import SplitLine
 from ragopt_tui.ui.wording import MUTED
@@ -54,7 +55,7 @@ class ExchangeCard(VerticalGroup):
 
     def show_evidence(self) -> None:
         """Take over the passages found, so that citations in the text become links."""
-        self._answer.evidence = self.exchange.evidence
+        self._answer.evidence = Evidence.so_far(self.exchange)
 
     async def write(self, piece: str) -> None:
         """Append a piece of the answer."""

@@ -10,12 +10,13 @@ from textual.content import Content
 from textual.widget import Widget
 
 from ragopt_tui.chat.answer import Citation
+from ragopt_tui.chat.places import place
 from ragopt_tui.knowledge.passage import Passage
 from ragopt_tui.plaintext import one_line, without_controls
 from ragopt_tui.ui.exchange import Evidence
 from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.messages import CopyCitation, OpenSource
-from ragopt_tui.ui.wording import MUTED, place, shorten
+from ragopt_tui.ui.wording import MUTED, shorten
 
 _EXCERPT = 150
 _BEFORE_QUOTE = 40

@@ -1,0 +1,1 @@
+"""Conversations that stay: the store, what differs when asked again, and the Markdown of them."""

@@ -1,0 +1,101 @@
+"""A conversation as Markdown, with quotes, sources, model and index version."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ragopt_tui.chat.answer import Answer, Citation
+from ragopt_tui.chat.conversations.store import Summary
+from ragopt_tui.chat.exchange import Exchange
+from ragopt_tui.chat.places import place
+from ragopt_tui.models.variant import variant_name
+from ragopt_tui.plaintext import markdown_escaped, one_line, without_controls
+
+_LONGEST_HEADING = 120
+_FENCE = re.compile(r"\s{0,3}(```|~~~)")
+
+
+def to_markdown(summary: Summary, exchanges: Sequence[Exchange]) -> str:
+    """Give a conversation as one Markdown document that ends with a newline."""
+    parts = [
+        f"# {_line(summary.title)}",
+        f"Documents: {_line(summary.docs, 4096)}  \n{_date(summary)}",
+    ]
+    for number, exchange in enumerate(exchanges, 1):
+        parts += _exchange(number, exchange)
+    return "\n\n".join(parts) + "\n"
+
+
+def _exchange(number: int, exchange: Exchange) -> Iterator[str]:
+    question = exchange.question
+    yield f"## {number}. {_line(question)}"
+    if one_line(question, _LONGEST_HEADING) != question:
+        yield _quoted(question)
+    if exchange.resolved_question not in ("", question):
+        yield f"Read as: {_line(exchange.resolved_question)}"
+    if exchange.answer is not None:
+        yield from _answer(exchange.answer, exchange.variant_hash)
+    else:
+        yield from _unfinished(exchange)
+    if exchange.difference:
+        yield f"*{markdown_escaped(exchange.difference)}*"
+    yield from _feedback(exchange)
+    yield f"*Asked {exchange.asked:%Y-%m-%d %H:%M}.*"
+
+
+def _answer(answer: Answer, variant_hash: str) -> Iterator[str]:
+    yield _without_html(without_controls(answer.text))
+    if answer.unsupported:
+        yield f"**Not supported by its sources:** {markdown_escaped(answer.unsupported)}"
+    if answer.citations:
+        yield "\n".join(_source(citation) for citation in answer.citations)
+    files = f", files {variant_hash[:16]}" if variant_hash else ""
+    who = f"{_line(variant_name(answer.variant))}{files}"
+    yield f"*Answered by {who}; index {answer.index_version or 'none'}; {answer.seconds:.1f} s.*"
+    if answer.quotes is not None:
+        yield "Word for word from the documents:"
+        yield from _answer(answer.quotes, "")
+
+
+def _unfinished(exchange: Exchange) -> Iterator[str]:
+    if exchange.text:
+        yield _without_html(without_controls(exchange.text))
+    yield f"*{markdown_escaped(exchange.problem) if exchange.state == 'failed' else 'Stopped.'}*"
+
+
+def _feedback(exchange: Exchange) -> Iterator[str]:
+    if exchange.thumb:
+        yield f"*Marked as a {'good' if exchange.thumb > 0 else 'bad'} answer.*"
+    if exchange.correction:
+        yield f"Corrected answer:\n\n{_quoted(exchange.correction)}"
+
+
+def _source(citation: Citation) -> str:
+    where = place(citation.page, citation.line_start, citation.line_end)
+    lines = without_controls(citation.quote).split("\n")
+    quote = "\n".join(f"    > {markdown_escaped(line)}" for line in lines)
+    return f"- \\[{citation.n}\\] {_line(citation.file, 4096)}, {where}\n\n{quote}\n"
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {markdown_escaped(line)}" for line in without_controls(text).split("\n"))
+
+
+def _line(text: str, limit: int = _LONGEST_HEADING) -> str:
+    return markdown_escaped(one_line(text, limit))
+
+
+def _date(summary: Summary) -> str:
+    first, last = f"{summary.created:%Y-%m-%d %H:%M}", f"{summary.updated:%Y-%m-%d %H:%M}"
+    return f"From {first} to {last}" if first != last else f"Of {first}"
+
+
+def _without_html(text: str) -> str:
+    """Escape what could be an HTML tag outside code blocks: a model's answer is text, not a page."""
+    lines, fenced = [], False
+    for line in text.split("\n"):
+        if _FENCE.match(line):
+            fenced = not fenced
+        lines.append(line if fenced else re.sub(r"(?<!\\)<(?=[a-zA-Z/!?])", r"\\<", line))
+    return "\n".join(lines)
