@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ragopt_tui.chat.protocol import LAST_EVENTS, Event, EventType, Request
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.settings import folders, load_settings
+from ragopt_tui.settings import Settings, folders, load_settings
 
 if TYPE_CHECKING:
     from ragopt_tui.chat.assistant import Assistant
@@ -62,6 +62,7 @@ class Engine:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._assistant: Assistant | None = None
+        self._settings = Settings()
         self._methods: dict[str, Callable[[Request], dict[str, Any]]] = {
             "open": self._open,
             "load": self._load,
@@ -91,7 +92,8 @@ class Engine:
 
         docs, embedder = Path(_text(request, "docs")), _text(request, "embedder")
         if self._assistant is None:
-            self._assistant = Assistant(docs, load_settings(), embedder)
+            self._settings = load_settings()
+            self._assistant = Assistant(docs, self._settings, embedder)
         else:
             self._assistant.open(docs, embedder)
         threading.Thread(target=self._warm_up, args=(self._assistant,), daemon=True).start()
@@ -114,10 +116,12 @@ class Engine:
         def on_event(type_: str, data: dict[str, Any]) -> None:
             self._outbox.send(request.id, type_, data)  # type: ignore[arg-type]
 
+        passages = _count(request, "passages")
+        on_event("settings", _shaping(self._settings) | {"passages": passages, "seed": None})
         answer = self._opened().ask(
             _text(request, "question"),
             _text(request, "variant"),
-            _count(request, "passages"),
+            passages,
             on_event,
             lambda: self._outbox.has_ended(request.id),
         )
@@ -171,6 +175,12 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and any(
         words in str(error).lower() for words in ("out of memory", "can't allocate memory")
     )
+
+
+def _shaping(settings: Settings) -> dict[str, Any]:
+    """Give the settings that an answer depends on beside what the request says."""
+    names = ("refusal_threshold", "max_answer_tokens", "context_tokens")
+    return {name: getattr(settings, name) for name in names}
 
 
 def _text(request: Request, name: str) -> str:

@@ -50,6 +50,7 @@ def generate_answer(
     if prompt.used < len(evidence):
         message = f"reading {prompt.used} of {len(evidence)} passages: the context holds no more"
         on_event("status", {"message": message, "fraction": None})
+    on_event("prompt", {"messages": prompt.messages})
     text = _streamed(backend, prompt.messages, max_tokens, on_event, cancelled)
     if not text:
         raise RagoptError(

@@ -8,7 +8,8 @@ Methods and their params:
 
 - `open` {docs, embedder}: use the index of that folder; done: {index_version, passages}.
 - `load` {variant}: make a variant ready to generate; done: {variant}.
-- `ask` {question, variant, passages}: events `status`, `evidence`, `text`; done: the answer's JSON.
+- `ask` {question, variant, passages}: events `settings`, `status`, `evidence`, `prompt`, `text`;
+  done: the answer's JSON.
 - `search` {question, limit}: done: {hits: [passage JSON with score]}.
 - `document` {file}: done: {file, title, text, line_numbers, pages, changed}.
 - `cancel` {request}: ends the request with that id with `cancelled`.
@@ -21,7 +22,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Method = Literal["open", "load", "ask", "search", "document", "cancel"]
-EventType = Literal["ready", "status", "evidence", "text", "done", "failed", "cancelled"]
+EventType = Literal[
+    "ready", "settings", "status", "evidence", "prompt", "text", "done", "failed", "cancelled"
+]
 LAST_EVENTS: frozenset[str] = frozenset({"done", "failed", "cancelled"})
 
 
@@ -48,8 +51,9 @@ class Request:
 class Event:
     """One event of the engine; `request` is the id it answers, 0 for `ready`.
 
-    `data` by type: status {message, fraction | null}; evidence {hits}; text {text} (a piece to
-    append); failed {message, hint}; done as the method says.
+    `data` by type: settings {the settings that shape answers, seed: null while decoding is greedy};
+    status {message, fraction | null}; evidence {hits}; prompt {messages} (what the model is given);
+    text {text} (a piece to append); failed {message, hint}; done as the method says.
     """
 
     request: int

@@ -133,6 +133,11 @@ class Dialogue:
         data = event.data
         if event.type == "status":
             card.show_status(_status(data["message"], data.get("fraction")))
+        elif event.type == "settings":
+            card.exchange.seed = data["seed"]
+            card.exchange.settings = {name: data[name] for name in data if name != "seed"}
+        elif event.type == "prompt":
+            card.exchange.prompt = data["messages"]
         elif event.type == "evidence":
             card.exchange.hits = tuple(_hit(values) for values in data["hits"])
             card.show_evidence()

@@ -107,8 +107,15 @@ async def events_of(client: EngineClient, method: Any, params: dict[str, Any]) -
 async def test_quotes_answer_with_status_evidence_and_text_in_order(client: EngineClient) -> None:
     events = await events_of(client, "ask", asking("What was net revenue in fiscal 2023?"))
     kinds = [event.type for event in events if event.type != "status"]
-    assert kinds == ["evidence", "text", "done"]
-    assert events[0].data["message"] == "searching"
+    assert kinds == ["settings", "evidence", "text", "done"]
+    assert events[0].data == {
+        "refusal_threshold": 0.2,
+        "max_answer_tokens": 256,
+        "context_tokens": 8192,
+        "passages": 3,
+        "seed": None,
+    }
+    assert events[1].data["message"] == "searching"
     answer = Answer.from_json(events[-1].data)
     assert "$4.2 billion" in answer.text
     assert (answer.citations[0].file, answer.citations[0].line_start) == ("report.md", 3)
@@ -125,6 +132,17 @@ async def test_a_variant_streams_its_answer(client: EngineClient) -> None:
     assert "$4.2 billion" in answer.text
     assert answer.citations[0].quote.startswith("Net revenue was $4.2 billion")
     assert answer.variant == "builtin-q8_0"
+    (prompt,) = [event.data["messages"] for event in events if event.type == "prompt"]
+    assert answer.evidence[0].passage.text[:40] in prompt[-1]["content"]
+
+
+@pytest.mark.parametrize("question", ["net revenue " * 4167, "?!… --- ()", "売上高は?"])
+async def test_questions_too_long_or_without_words_are_answered_or_refused(
+    client: EngineClient, question: str
+) -> None:
+    answer = Answer.from_json(await client.call("ask", asking(question)))
+    assert answer.question == question
+    assert answer.refused or answer.citations
 
 
 async def test_search_gives_passages_with_scores(client: EngineClient) -> None:
@@ -276,7 +294,7 @@ async def test_a_waiting_request_can_be_cancelled(client: EngineClient) -> None:
 
 async def test_a_consumer_that_leaves_cancels_its_request(client: EngineClient) -> None:
     stream = aiter(client.request("ask", asking(LONG_QUESTION, "builtin")))
-    assert (await anext(stream)).type == "status"
+    assert (await anext(stream)).type == "settings"
     await stream.aclose()  # type: ignore[attr-defined]
     assert not client.pending_requests
     assert (await client.call("ask", asking("What was net revenue?")))["variant"] == "quotes"
