@@ -25,6 +25,19 @@ class Citation:
     quote: str
 
 
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """A file of the evidence as the index read it: its size in bytes and the hash of its bytes.
+
+    `modified_ns` is its time of change in ns since 1970; -1 where it changed while it was read.
+    """
+
+    file: str
+    size: int
+    modified_ns: int
+    content_hash: str
+
+
 FigureStatus = Literal["found", "found elsewhere", "computed", "not found"]
 
 
@@ -59,7 +72,8 @@ class Answer:
     holds the verbatim answer to show beside it. A refused answer has no citations; its evidence
     holds the closest passages. `seconds` is wall time from question to answer. `figures` are those
     of `text` in order, each looked up in the evidence; `uncited` are the spans (start, end) of the
-    sentences of `text` that cite nothing.
+    sentences of `text` that cite nothing. `sources` are the files of the evidence as the index had
+    read them when it was asked; a file that was just being read may be missing.
     """
 
     question: str
@@ -75,6 +89,7 @@ class Answer:
     quotes: Answer | None = None
     figures: tuple[CheckedFigure, ...] = ()
     uncited: tuple[tuple[int, int], ...] = ()
+    sources: tuple[SourceState, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give the answer as the stable JSON of `ragopt-tui ask --json`."""
@@ -104,6 +119,7 @@ class Answer:
             "quotes": self.quotes.to_json() if self.quotes else None,
             "figures": [asdict(f) | {"found_in": list(f.found_in)} for f in self.figures],
             "uncited": [list(span) for span in self.uncited],
+            "sources": [asdict(source) for source in self.sources],
         }
 
     @classmethod
@@ -123,6 +139,7 @@ class Answer:
             quotes=cls.from_json(values["quotes"]) if values["quotes"] else None,
             figures=tuple(_figure(f) for f in values["figures"]),
             uncited=tuple((start, end) for start, end in values["uncited"]),
+            sources=tuple(SourceState(**source) for source in values["sources"]),
         )
 
     def after(self, seconds: float) -> Answer:

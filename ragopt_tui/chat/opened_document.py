@@ -15,7 +15,7 @@ from ragopt_tui.knowledge.file_key import path_of_key
 from ragopt_tui.knowledge.location import IndexLocation
 from ragopt_tui.knowledge.passage import Passage
 from ragopt_tui.knowledge.readers import read_document
-from ragopt_tui.knowledge.scan import content_hash
+from ragopt_tui.knowledge.scan import has_changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,10 @@ def open_document(location: IndexLocation, file: str) -> OpenedDocument:
     path = _path_of(location.docs, file, indexed=record is not None)
     now = path.stat()
     document = _read(path, file, now.st_size, now.st_mtime_ns)
-    return OpenedDocument(document, record is not None and _differs(path, record))
+    changed = record is not None and has_changed(
+        path, record.size, record.modified_ns, record.content_hash
+    )
+    return OpenedDocument(document, changed)
 
 
 def with_exact_lines(answer: Answer, location: IndexLocation) -> Answer:
@@ -96,11 +99,3 @@ def _path_of(docs: Path, file: str, indexed: bool) -> Path:
     if not there:
         raise RagoptError(f"{file} is no longer in the folder {docs}.", "Index the folder again.")
     return path
-
-
-def _differs(path: Path, record: FileRecord) -> bool:
-    """Whether a file is not as it was recorded, by its time of change or else its content."""
-    now = path.stat()
-    if (now.st_size, now.st_mtime_ns) == (record.size, record.modified_ns):
-        return False
-    return content_hash(path) != record.content_hash

@@ -107,6 +107,14 @@ class Catalogue:
             ).fetchone()
         return FileRecord(*row) if row else None
 
+    def with_content(self, content_hash: str) -> list[str]:
+        """Give the files that have this content, by name."""
+        with self._explained():
+            rows = self._db.execute(
+                "SELECT file FROM files WHERE content_hash = ? ORDER BY file", (content_hash,)
+            ).fetchall()
+        return [file for (file,) in rows]
+
     def pending(self) -> set[str]:
         """Give the files whose passages may be half written."""
         with self._explained():

@@ -39,7 +39,7 @@ class Scan:
 def scan(docs: Path, report: Callable[[int], None] = lambda _: None) -> Scan:
     """List the readable files below `docs`; `report` is called with their number so far.
 
-    Hidden files and folders are skipped. Symbolic links are followed, but nothing that is also
+    Hidden files and folders are skipped (see `is_hidden`). Symbolic links are followed, but nothing that is also
     reached without them is listed twice, and no link leads to a folder that holds `docs` itself.
     Raises RagoptError if `docs` is not a folder that can be listed.
     """
@@ -50,6 +50,22 @@ def content_hash(path: Path) -> str:
     """Give the hash of a file's bytes; raises OSError."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "blake2b").hexdigest()[:40]
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is skipped: `.name`, and `~$name`, Office's locks."""
+    return name.startswith((".", "~$"))
+
+
+def has_changed(path: Path, size: int, modified_ns: int, of_content: str) -> bool:
+    """Whether a file is not as it was, by size and time of change or else its content hash.
+
+    Raises OSError.
+    """
+    now = path.stat()
+    if (now.st_size, now.st_mtime_ns) == (size, modified_ns):
+        return False
+    return content_hash(path) != of_content
 
 
 class _Walk:
@@ -90,7 +106,7 @@ class _Walk:
             self._scan.left_out[key] = f"The folder cannot be read: {error.strerror or error}."
             return
         for entry in inside:
-            if entry.name.startswith("."):
+            if is_hidden(entry.name):
                 continue
             if entry.is_symlink():
                 self._links.append(entry)

@@ -41,6 +41,7 @@ def test_an_empty_folder_has_no_files(docs: Path) -> None:
 def test_hidden_files_and_folders_are_skipped(docs: Path) -> None:
     put(docs / ".git" / "a.md")
     put(docs / ".hidden.md")
+    put(docs / "~$report.docx")
     (docs / ".link.md").symlink_to(put(docs / "b.md"))
     assert list(scan(docs).files) == ["b.md"]
 
