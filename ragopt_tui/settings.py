@@ -79,6 +79,9 @@ class Settings:
     context_tokens: int = 8192
     """The largest context a generating model is loaded with, in tokens; its own limit if smaller."""
 
+    watch: bool = True
+    """Whether changed documents are read again while the assistant is open."""
+
     theme: str = "textual-dark"
     """A Textual theme's name; `textual-light` for light terminals."""
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ragopt_tui.ui.wording import count, duration
+from ragopt_tui.ui.wording import count, duration, shorten
 
 if TYPE_CHECKING:
     from ragopt_tui.jobs.events import JobProgress
+    from ragopt_tui.knowledge.difference import Difference
 
+_NAME = 32
 _STAGES = {
     "scanning": "looking for changes",
     "reading": "reading",
@@ -25,6 +28,7 @@ class Indexing:
     """A state of the index job: under way, ended with a `summary`, or ended with a `problem`.
 
     `note` is what the job says of itself, such as that it rebuilds, in a sentence.
+    `noticed` says what had changed and when, where that is why the documents are read.
     `summary` holds the values of `knowledge.sync.SyncSummary`, and what is to be said as `message`.
     """
 
@@ -32,6 +36,7 @@ class Indexing:
     running: bool = True
     progress: JobProgress | None = None
     note: str = ""
+    noticed: str = ""
     summary: Mapping[str, Any] = field(default_factory=dict)
     problem: str = ""
     hint: str = ""
@@ -55,11 +60,14 @@ class Indexing:
 
     @property
     def line(self) -> str:
-        """One quiet line: `reading documents… 43 %` or `12 documents · 431 passages`."""
+        """One quiet line: `reading documents… 43 %`, `12 documents · 14:32 report.md changed`."""
         if self.running:
             percent = "" if self.fraction is None else f" {self.fraction:.0%}"
-            return " · ".join(filter(None, [f"● reading documents…{percent}", self.left]))
-        return f"! {self.problem}" if self.problem else summary_line(self.summary)
+            parts = [f"● reading documents…{percent}", self.left, self.noticed]
+        else:
+            parts = [f"! {self.problem}" if self.problem else summary_line(self.summary)]
+            parts += [] if self.problem else [self.noticed]
+        return " · ".join(filter(None, parts))
 
 
 def summary_line(summary: Mapping[str, Any]) -> str:
@@ -71,3 +79,19 @@ def summary_line(summary: Mapping[str, Any]) -> str:
     if left_out:
         parts.append(f"{count(left_out, 'file')} left out")
     return " · ".join(parts)
+
+
+def noticed_line(difference: Difference, at: datetime) -> str:
+    """Say what was noticed: `14:32 report.md changed`, or `14:32 3 changed, 2 new, 1 gone`."""
+    kinds = (
+        (difference.changed, "changed"),
+        (difference.added, "new"),
+        (difference.removed, "gone"),
+    )
+    files = [file for of_kind, _ in kinds for file in of_kind]
+    said = [
+        f"{shorten(files[0], _NAME) if len(files) == 1 else f'{len(of_kind):,}'} {kind}"
+        for of_kind, kind in kinds
+        if of_kind
+    ]
+    return f"{at:%H:%M} {', '.join(said)}"

@@ -1,18 +1,23 @@
-"""The documents folder as the interface sees it: its index job and its files.
+"""The documents folder as the interface sees it: its index job, its files, and what happens to them.
 
 Everything here reads or starts something on disk, so it is called in threads.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ragopt_tui.ui.indexing import Indexing
 
 if TYPE_CHECKING:
+    from ragopt_tui.chat.answer import SourceState
+    from ragopt_tui.chat.source_changes import SourceChange
     from ragopt_tui.jobs.job import Job
     from ragopt_tui.knowledge.catalogue import FileRecord
+    from ragopt_tui.knowledge.difference import Difference
+    from ragopt_tui.knowledge.watch import News, Stop
     from ragopt_tui.settings import Settings
 
 
@@ -29,6 +34,18 @@ class LibraryLike(Protocol):
 
     def records(self) -> list[FileRecord]:
         """Give the files as of the last finished reading."""
+        ...
+
+    def difference(self) -> Difference:
+        """Give what of the folder is not, or no longer, as the index has it."""
+        ...
+
+    def watch(self, stop: Stop) -> Iterator[News]:
+        """Wait for what happens in the folder and give it, until `stop` is set."""
+        ...
+
+    def changes(self, states: Iterable[SourceState]) -> list[SourceChange]:
+        """Give those of some files' states that hold no longer."""
         ...
 
 
@@ -79,3 +96,21 @@ class Library:
             return []
         with Catalogue(file, read_only=True) as catalogue:
             return catalogue.records()
+
+    def difference(self) -> Difference:
+        """Give what of the folder is not, or no longer, as the index has it; raises RagoptError."""
+        from ragopt_tui.knowledge.difference import find_difference
+
+        return find_difference(self.docs)
+
+    def watch(self, stop: Stop) -> Iterator[News]:
+        """Wait for what happens in the folder and give it, until `stop` is set."""
+        from ragopt_tui.knowledge.watch import watch_documents
+
+        return watch_documents(self.docs, stop)
+
+    def changes(self, states: Iterable[SourceState]) -> list[SourceChange]:
+        """Give those of some files' states that hold no longer; raises RagoptError."""
+        from ragopt_tui.chat.source_changes import source_changes
+
+        return source_changes(self.docs, states)

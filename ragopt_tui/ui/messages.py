@@ -8,6 +8,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from ragopt_tui.chat.engine_client import EngineState
+    from ragopt_tui.knowledge.watch import News
     from ragopt_tui.ui.exchange import Evidence
     from ragopt_tui.ui.indexing import Indexing
 
@@ -104,3 +105,15 @@ class IndexOpened(Message):
     def __init__(self, passages: int) -> None:
         super().__init__()
         self.passages = passages
+
+
+class AnswerDrawn(Message):
+    """A whole answer is on the screen; whether its sources changed since is not known yet."""
+
+
+class FolderNews(Message):
+    """Something happened in the folder of documents: it `changed`, or it is `gone`."""
+
+    def __init__(self, news: News) -> None:
+        super().__init__()
+        self.news = news

@@ -6,15 +6,17 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.ui.indexing import Indexing
+from ragopt_tui.ui.indexing import Indexing, noticed_line
 from ragopt_tui.ui.messages import EngineChanged, IndexChanged, IndexOpened
+from ragopt_tui.ui.wording import shorten
 
 if TYPE_CHECKING:
     from ragopt_tui.chat.engine_client import EngineState
@@ -24,8 +26,11 @@ if TYPE_CHECKING:
     from ragopt_tui.ui.library import LibraryLike
 
 _LOOK_SECONDS = 0.2
+_NAME = 24
 _MOST_RESTARTS = 3
 _RESTART_WINDOW_SECONDS = 60.0
+_GONE = ("The folder {} is gone; its index still answers.", "It is read again once it is back.")
+_EMPTIED = ("The folder {} is empty now; its index still answers.", "F5 empties the index, too.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,10 @@ class Workspace:
         self.indexing = Indexing(docs)
         self._settings, self._post = settings, post
         self._deaths: deque[float] = deque(maxlen=_MOST_RESTARTS)
+        self._reading = asyncio.Lock()
+        self._changes_wait = False
+        self._noticed = ""
+        self._missing: tuple[str, str] | None = None
         engine.on_state = self._engine_changed
 
     async def open(self) -> None:
@@ -62,6 +71,56 @@ class Workspace:
 
     async def follow_index(self, rebuild: bool = False) -> None:
         """Have the documents read, say how far it is, and let the engine use the result."""
+        async with self._reading:
+            if self._missing is _EMPTIED:
+                self._missing = None
+            await self._follow(rebuild, "")
+
+    async def read_changes(self, now: datetime) -> None:
+        """Have the documents read if they are not as the index has them, after any reading before.
+
+        After a reading that failed or was cancelled the next one is the user's to start. A folder
+        that is all empty is more likely not mounted than meant: that is said, and nothing is read.
+        """
+        if self._changes_wait:
+            return
+        self._changes_wait = True
+        async with self._reading:
+            self._changes_wait = False
+            # Twice, as a job that was at it already may have looked before the change.
+            for _ in range(2):
+                if not await self._read_difference(now):
+                    return
+
+    def folder_is_gone(self) -> None:
+        """Say that the folder is not there; what was read of it goes on answering."""
+        self._miss(_GONE)
+
+    async def _read_difference(self, now: datetime) -> bool:
+        """Read what changed; false where there is nothing or it must not be read."""
+        if self.indexing.problem and not self._missing:
+            return False
+        try:
+            difference = await asyncio.to_thread(self.library.difference)
+        except RagoptError:
+            # It is told as gone, or the next reading says what is wrong with the index.
+            return False
+        if difference.emptied:
+            self._miss(_EMPTIED)
+            return False
+        was_missing, self._missing = self._missing, None
+        if not difference and not was_missing:
+            return False
+        await self._follow(False, noticed_line(difference, now) if difference else "")
+        return not self.indexing.problem
+
+    def _miss(self, what: tuple[str, str]) -> None:
+        self._missing = what
+        if not self.indexing.running:
+            self._indexing_is(self.indexing)
+
+    async def _follow(self, rebuild: bool, noticed: str) -> None:
+        self._noticed = noticed
         try:
             self._indexing_is(await asyncio.to_thread(self.library.begin, rebuild))
             while self.indexing.running:
@@ -102,6 +161,11 @@ class Workspace:
         self._post(IndexOpened(int(opened["passages"])))
 
     def _indexing_is(self, indexing: Indexing) -> None:
+        indexing = replace(indexing, noticed=self._noticed)
+        if self._missing and not indexing.running:
+            problem, hint = self._missing
+            name = shorten(self.docs.name, _NAME)
+            indexing = replace(indexing, problem=problem.format(name), hint=hint)
         if indexing != self.indexing or not indexing.running:
             self.indexing = indexing
             self._post(IndexChanged(indexing))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ragopt_tui.chat.answer import Answer, Citation
+from ragopt_tui.chat.answer import Answer, Citation, SourceState
 from ragopt_tui.chat.engine_client import EngineDied, EngineState
 from ragopt_tui.chat.protocol import LAST_EVENTS, Event, Method
+from ragopt_tui.chat.source_changes import SourceChange
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.jobs.events import JobProgress
 from ragopt_tui.knowledge.catalogue import FileRecord
+from ragopt_tui.knowledge.difference import Difference
 from ragopt_tui.knowledge.passage import Hit, Passage, Profile
+from ragopt_tui.knowledge.watch import News, Stop
 from ragopt_tui.settings import Settings
 from ragopt_tui.ui.app import RagoptApp
 from ragopt_tui.ui.indexing import Indexing
@@ -97,6 +100,7 @@ TABLE = passage(REPORT, "| EUR million", "12.9 % |", "table")
 DEBT = passage(REPORT, "Net debt stood", "1.7 times].")
 REMARK = passage(CALL, "CFO: Our", "nine years.")
 HITS = tuple(Hit(p, 1.0 / n) for n, p in enumerate((PROSE, TABLE, REMARK, DEBT), 1))
+STATES = tuple(SourceState(file, len(text), 1, "00") for file, text in TEXTS.items())
 QUESTION = "What was Northwind's operating margin in 2023?"
 MARGIN = "Operating margin was 14.2 % in fiscal 2023, up from 12.9 % in fiscal 2022"
 
@@ -115,6 +119,7 @@ def quotes_answer(question: str = QUESTION) -> Answer:
         variant="quotes",
         index_version="g1.v14",
         seconds=0.31,
+        sources=STATES,
     )
 
 
@@ -278,11 +283,12 @@ RECORDS = [
 
 @dataclass
 class ScriptedLibrary:
-    """Gives one state of the reading after the other, and stays at the last one."""
+    """Gives one state of the reading after the other, and stays at the last one; nothing happens."""
 
     states: list[Indexing] = field(default_factory=lambda: [DONE])
     files: list[FileRecord] = field(default_factory=lambda: list(RECORDS))
     begun: list[bool] = field(default_factory=list)
+    changed: list[SourceChange] = field(default_factory=list)
 
     def begin(self, rebuild: bool = False) -> Indexing:
         self.begun.append(rebuild)
@@ -293,6 +299,16 @@ class ScriptedLibrary:
 
     def records(self) -> list[FileRecord]:
         return list(self.files)
+
+    def difference(self) -> Difference:
+        return Difference()
+
+    def watch(self, stop: Stop) -> Iterator[News]:
+        return iter(())
+
+    def changes(self, states: Iterable[SourceState]) -> list[SourceChange]:
+        asked = set(states)
+        return [change for change in self.changed if change.source in asked]
 
 
 def scripted_app(

@@ -169,12 +169,17 @@ class ConversingScreen(Screen[None]):
         """Open the document at passage `n`, with the answer's other citations to step to."""
         from ragopt_tui.ui.screens.document import Place
 
-        places = [Place(c.file, c.char_start, c.char_end, c.n) for c in evidence.citations]
+        places = [
+            Place(evidence.name_now(c.file), c.char_start, c.char_end, c.n, text=c.quote)
+            for c in evidence.citations
+        ]
         at = next((i for i, each in enumerate(places) if each.n == n), None)
         if at is None:
             passage = evidence.hits[n - 1].passage
             at = sum(1 for each in places if each.n < n)
-            places.insert(at, Place(passage.file, passage.char_start, passage.char_end, n, False))
+            span = passage.char_start, passage.char_end
+            file = evidence.name_now(passage.file)
+            places.insert(at, Place(file, *span, n, False, passage.text))
         self._show_places(places, at)
 
     def _show_places(self, places: list[Place], at: int) -> None:

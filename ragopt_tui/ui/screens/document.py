@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual import on, work
@@ -28,13 +28,31 @@ _MOST_MATCHES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A cited span of a file, and the number it is cited by; 0 where a document is just read."""
+    """A cited span of a file, and the number it is cited by; 0 where a document is just read.
+
+    `text` is what stood there when it was cited; `moved` says that it stands elsewhere now, and
+    `lost` that it stands nowhere any more.
+    """
 
     file: str
     start: int = 0
     end: int = 0
     n: int = 0
     cited: bool = True
+    text: str = ""
+    moved: bool = False
+    lost: bool = False
+
+    def found_in(self, document: str) -> Place:
+        """Give the place where its text stands in a document as it is now."""
+        if not self.text or document.startswith(self.text, self.start):
+            return self
+        before, after = document.rfind(self.text, 0, self.end), document.find(self.text, self.start)
+        there = [at for at in (before, after) if at >= 0]
+        if not there:
+            return replace(self, start=0, end=0, lost=True)
+        at = min(there, key=lambda at: abs(at - self.start))
+        return replace(self, start=at, end=at + len(self.text), moved=True)
 
 
 class DocumentScreen(Screen[None]):
@@ -46,7 +64,7 @@ class DocumentScreen(Screen[None]):
         self, places: Sequence[Place], at: int, load: Callable[[str], Awaitable[OpenedDocument]]
     ) -> None:
         super().__init__()
-        self._places, self._at, self._load = places, at, load
+        self._places, self._at, self._load = list(places), at, load
         self._opened: dict[str, OpenedDocument] = {}
         self._file = ""
         self._matches: list[Mark] = []
@@ -75,12 +93,12 @@ class DocumentScreen(Screen[None]):
             self._title(here, None)
             self._notice(f"! {error}")
             return
-        self._opened[here.file] = opened
-        self._notice(
-            "! This file has changed since it was read; the cited lines may have moved."
-            if opened.changed
-            else ""
-        )
+        if here.file not in self._opened:
+            self._opened[here.file] = opened
+            text = opened.document.text
+            self._places = [p.found_in(text) if p.file == here.file else p for p in self._places]
+            here = self._places[self._at]
+        self._notice(_what_changed(here, opened.changed))
         view = self.query_one(DocumentView)
         if self._file != here.file:
             self._file = here.file
@@ -166,7 +184,7 @@ class DocumentScreen(Screen[None]):
         if not here.n:
             return Content.styled(count(len(document.line_numbers), "line"), MUTED)
         span = document.span(here.start, here.end)
-        where = place(span.page, span.line_start, span.line_end)
+        where = "not there" if here.lost else place(span.page, span.line_start, span.line_end)
         nth = f"{self._at + 1} of {len(self._places)}"
         what = f"citation {nth}" if here.cited else f"{nth}, not cited"
         return Content.styled(f"{where} · {what}", MUTED)
@@ -175,6 +193,15 @@ class DocumentScreen(Screen[None]):
         notice = self.query_one("#document-notice", Static)
         notice.update(Content(text))
         notice.display = bool(text)
+
+
+def _what_changed(here: Place, changed: bool) -> str:
+    if here.lost:
+        return "! This file has changed since the answer; what it cites is no longer in it."
+    if here.moved:
+        return "! This file has changed since the answer; what it cites stands here now."
+    # Without the words that were cited, nobody can say more.
+    return "! This file has changed since it was read." if changed else ""
 
 
 def _find_all(text: str, wanted: str) -> list[tuple[int, int]]:

@@ -18,7 +18,7 @@ from ragopt_tui.ui import messages
 from ragopt_tui.ui.actions import BY_NAME
 from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.panels import Panel
-from ragopt_tui.ui.screens.conversing import ConversingScreen
+from ragopt_tui.ui.screens.reading import ReadingScreen
 from ragopt_tui.ui.widgets.chat_pane import ChatPane
 from ragopt_tui.ui.widgets.job_list import JobList
 from ragopt_tui.ui.widgets.key_bar import KeyBar
@@ -41,7 +41,7 @@ _SIDEBAR_ROOM = 110
 _SOURCES_ROOM = 140
 
 
-class MainScreen(ConversingScreen):
+class MainScreen(ReadingScreen):
     """One folder of documents, who answers, and the conversation about it."""
 
     AUTO_FOCUS = "#prompt"
@@ -205,14 +205,7 @@ class MainScreen(ConversingScreen):
 
     def _start(self) -> None:
         self.run_worker(_import_what_answers_need, group="imports", thread=True)
-        self.run_worker(self.workspace.open(), group="engine")
-        self.run_worker(self.workspace.follow_index(), group="index", exclusive=True)
-
-    def _read_documents(self, rebuild: bool) -> None:
-        if self.workspace.indexing.running:
-            self.notify("The documents are being read already.")
-        else:
-            self.run_worker(self.workspace.follow_index(rebuild), group="index", exclusive=True)
+        self.start_reading()
 
     @work(group="variant", exclusive=True)
     async def _answer_with(self, variant: str) -> None:

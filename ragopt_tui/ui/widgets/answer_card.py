@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -13,7 +13,8 @@ from textual.widgets import Static
 from ragopt_tui.chat.answer import Answer
 from ragopt_tui.plaintext import without_controls
 from ragopt_tui.ui.exchange import Evidence
-from ragopt_tui.ui.messages import OpenSource, ShowSources
+from ragopt_tui.ui.messages import AnswerDrawn, OpenSource, ShowSources
+from ragopt_tui.ui.outdated import about_answer
 from ragopt_tui.ui.widgets.citation_chip import CitationChip
 from ragopt_tui.ui.widgets.split_line import SplitLine
 from ragopt_tui.ui.wording import MUTED, duration, speaker
@@ -21,6 +22,7 @@ from ragopt_tui.ui.wording import MUTED, duration, speaker
 if TYPE_CHECKING:
     from textual.widgets import Markdown
 
+    from ragopt_tui.chat.source_changes import SourceChange
     from ragopt_tui.ui.widgets.answer_text import AnswerText
 
 
@@ -68,6 +70,22 @@ class AnswerCard(VerticalGroup):
         await self.mount_all(
             [*_remarks(answer), *(CitationChip(self.evidence, c) for c in answer.citations)]
         )
+        if answer.sources:
+            self.post_message(AnswerDrawn())
+
+    async def show_changes(self, changes: Iterable[SourceChange]) -> None:
+        """Say which sources are no longer what they were when the answer was given."""
+        marked = self.evidence.marked(changes)
+        if marked == self.evidence:
+            return
+        self.evidence = marked
+        for chip in self.query(CitationChip):
+            chip.evidence = self.evidence
+            chip.refresh()
+        await self.query(".-since").remove()
+        since = about_answer(marked.changes_beneath())
+        await self.mount_all([_remark(line, "since") for line in since], after=self._text)
+        self.set_class(bool(since), "-outdated")
 
     async def stop(self) -> None:
         """Say that the user ended it, and keep what had come."""

@@ -13,6 +13,7 @@ from ragopt_tui.chat.places import place
 from ragopt_tui.ui.exchange import Evidence
 from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.messages import CopyCitation, OpenSource, ShowSources
+from ragopt_tui.ui.outdated import about_source
 from ragopt_tui.ui.wording import MUTED, shorten
 
 
@@ -36,17 +37,21 @@ class CitationChip(Widget, can_focus=True):
         return self.citation.n
 
     def render(self) -> Content:
-        """Draw the number, the file and its lines."""
+        """Draw the number, the file, its lines, and whether it changed since."""
         cited = self.citation
         where = place(cited.page, cited.line_start, cited.line_end)
+        since = about_source(self.evidence.change_of(cited.file))
         mark = "▸" if self.has_focus else " "
-        room = self.size.width - len(where) - len(str(cited.n)) - 7
+        room = (
+            self.size.width - len(where) - len(str(cited.n)) - 7 - (len(since) + 2 if since else 0)
+        )
         return Content.assemble(
             (f"{mark} [{cited.n}]", "bold $text-accent"),
             " ",
             (shorten(cited.file, max(8, room)), ""),
             "  ",
             (where, MUTED),
+            (f"  {since}" if since else "", "$text-warning"),
         )
 
     def on_focus(self) -> None:

@@ -16,6 +16,7 @@ from ragopt_tui.plaintext import one_line, without_controls
 from ragopt_tui.ui.exchange import Evidence
 from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.messages import CopyCitation, OpenSource
+from ragopt_tui.ui.outdated import about_source
 from ragopt_tui.ui.wording import MUTED, shorten
 
 _EXCERPT = 150
@@ -47,6 +48,9 @@ class SourceCard(Widget, can_focus=True):
             (number, "bold $text-accent"), (shorten(passage.file, width - len(number)), "bold")
         )
         about = [Content.styled(one_line(line, width), MUTED) for line in _about(passage)]
+        since = about_source(self.evidence.change_of(passage.file))
+        if since:
+            about.insert(0, Content.styled(since, "$text-warning"))
         text = self._whole() if self.has_focus else self._excerpt(width)
         return Content("\n").join([head, *about, *([text] if text.plain.strip() else [])])
 

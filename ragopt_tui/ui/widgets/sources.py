@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -13,6 +14,7 @@ from ragopt_tui.ui.widgets.split_line import SplitLine
 from ragopt_tui.ui.wording import MUTED, count
 
 if TYPE_CHECKING:
+    from ragopt_tui.chat.source_changes import SourceChange
     from ragopt_tui.ui.exchange import Evidence
     from ragopt_tui.ui.widgets.source_card import SourceCard
 
@@ -26,6 +28,7 @@ class Sources(VerticalScroll, can_focus=False):
         super().__init__(id=id)
         self.evidence: Evidence | None = None
         self.cards: list[SourceCard] = []
+        self._changes: Sequence[SourceChange] = ()
         self._title = SplitLine(Content.styled("Sources", "bold"), classes="panel-title")
         self._empty = Static(_EMPTY, classes="empty", markup=False)
 
@@ -36,10 +39,21 @@ class Sources(VerticalScroll, can_focus=False):
 
     async def show(self, evidence: Evidence | None, n: int = 0) -> None:
         """Show the passages of an answer, with passage `n` (from 1) in view."""
+        evidence = evidence.marked(self._changes) if evidence else None
         if evidence != self.evidence:
             await self._replace(evidence)
         if 0 < n <= len(self.cards):
             self.cards[n - 1].scroll_visible(animate=False)
+
+    def mark(self, changes: Sequence[SourceChange]) -> None:
+        """Say of what is shown, now and later, which files these changes are of."""
+        self._changes = changes
+        if self.evidence is None:
+            return
+        self.evidence = self.evidence.marked(changes)
+        for card in self.cards:
+            card.evidence = self.evidence
+            card.refresh(layout=True)
 
     async def _replace(self, evidence: Evidence | None) -> None:
         from ragopt_tui.ui.widgets.source_card import SourceCard
