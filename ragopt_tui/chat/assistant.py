@@ -15,6 +15,7 @@ from ragopt_tui.chat.backends import Backend, load_backend
 from ragopt_tui.chat.generate import Cancelled, OnEvent, generate_answer
 from ragopt_tui.chat.opened_document import OpenedDocument, open_document, with_exact_lines
 from ragopt_tui.chat.quotes import UnitVectors, answer_with_quotes
+from ragopt_tui.chat.source_changes import source_states, with_sources
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.embedder import load_embedder
 from ragopt_tui.knowledge.location import CorruptIndex, IndexLocation
@@ -142,6 +143,7 @@ class Assistant:
         on_event("status", {"message": "searching", "fraction": None})
         hits = self.search(question, max(QUOTED_FROM, passages))
         found = Retrieved(question, hits, passages, self.index_state().version)
+        states = source_states(self._location, hits)
         if cancelled():
             raise Cancelled
         if variant.kind == "quotes":
@@ -152,7 +154,8 @@ class Assistant:
             answer = self._generated(found, variant, on_event, cancelled)
         if cancelled():
             raise Cancelled
-        return with_exact_lines(answer, self._location).after(time.monotonic() - started)
+        answer = with_sources(with_exact_lines(answer, self._location), states)
+        return answer.after(time.monotonic() - started)
 
     def document(self, file: str) -> OpenedDocument:
         """Read a file of the open folder; raises RagoptError if it is not there or unreadable."""
