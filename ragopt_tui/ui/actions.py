@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Scope = Literal["app", "main", "prompt", "sources", "sidebar", "documents", "document"]
+Scope = Literal["app", "main", "prompt", "chats", "sources", "sidebar", "documents", "document"]
 SCOPE_TITLES: dict[Scope, str] = {
     "app": "Anywhere",
     "main": "In the chat and the documents",
     "prompt": "While typing a question",
+    "chats": "In the list of conversations",
     "sources": "On a citation or source",
     "sidebar": "In the models",
     "documents": "In the documents",
@@ -61,10 +62,30 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("toggle_sources", "Sources", "main", "f4", "Shows or hides them.", "Sources", "sources"),
     Action("stop", "Stop", "main", "escape", "Ends the answer being written.", "Stop", "stop"),
-    Action("retry", "Ask again", "main", "ctrl+r", "Repeats the last question.", slash="retry"),
-    Action("clear", "Clear the chat", "main", "ctrl+l", "/undo brings it back.", slash="clear"),
-    Action("undo_clear", "Undo clearing", "main", "", "Brings the chat back.", slash="undo"),
+    Action("retry", "Ask again", "main", "ctrl+r", "Says what differs.", slash="retry"),
+    Action("show_chats", "Conversations", "main", "f7", "Find, name, delete.", "Chats", "chats"),
+    Action("new_chat", "New conversation", "main", "ctrl+n", "This one is kept.", slash="new"),
+    Action("resume_chat", "Go on", "main", "ctrl+t", "The conversation before.", slash="resume"),
+    Action("rename_chat", "Rename", "main", "", "This conversation.", slash="rename"),
+    Action("export_chat", "Export", "main", "", "All of it as Markdown.", slash="export"),
+    Action("restore_chat", "Undo deleting", "main", "", "The last one deleted.", slash="undo"),
+    Action("earlier_answer", "Answer before", "main", "alt+up,ctrl+up", "For the next action."),
+    Action("later_answer", "Answer after", "main", "alt+down,ctrl+down", "For the next action."),
+    Action("newest_answer", "Newest answer", "main", "alt+end", "Follows what comes."),
+    Action("edit_question", "Edit the question", "main", "alt+e", "Sends another.", slash="edit"),
+    Action("rate_up", "Good answer", "main", "alt+plus", "Again takes it back.", slash="good"),
+    Action("rate_down", "Bad answer", "main", "alt+minus", "Again takes it back.", slash="bad"),
+    Action("correct_answer", "Correct the answer", "main", "", "In your words.", slash="correct"),
     Action("copy_answer", "Copy the answer", "main", "f9", "With its sources.", slash="copy"),
+    Action("copy_code", "Copy code", "main", "", "The next block of it.", slash="code"),
+    Action("open_listed", "Open", "chats", "enter", "At what was found.", "Open"),
+    Action("rename_listed", "Rename", "chats", "f2", "The one marked.", "Rename"),
+    Action(
+        "delete_listed", "Delete", "chats", "ctrl+d", "Ctrl+Z within a day undoes it.", "Delete"
+    ),
+    Action("restore_listed", "Undo deleting", "chats", "ctrl+z", "The last one deleted.", "Undo"),
+    Action("new_listed", "New conversation", "chats", "ctrl+n", "In this folder.", "New"),
+    Action("close_chats", "Back", "chats", "escape", "To the conversation.", "Back"),
     Action(
         "copy_citation", "Copy citation", "sources", "c", "The quote and its place.", "Copy", "cite"
     ),

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -19,7 +20,9 @@ from textual.worker import WorkerFailed
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.variant import Variant, builtin_variants, resolve_variant
 from ragopt_tui.settings import Settings, folders
+from ragopt_tui.ui import messages
 from ragopt_tui.ui.actions import ACTIONS
+from ragopt_tui.ui.archive import Archive
 from ragopt_tui.ui.keys import bindings, remapped, tell_alt_numbers
 from ragopt_tui.ui.library import Library
 from ragopt_tui.ui.opening import Opening
@@ -67,6 +70,7 @@ class RagoptApp(App[None], inherit_bindings=False):
         self._engine = engine
         self._make_library = library or (lambda folder: Library(folder, settings))
         self._clock = clock
+        self._archive = Archive(clock, self._warn)
         self._use_keys()
         tell_alt_numbers()
         if settings.theme not in self.available_themes:
@@ -95,6 +99,7 @@ class RagoptApp(App[None], inherit_bindings=False):
     async def on_unmount(self) -> None:
         """End the engine with the program; jobs go on."""
         gc.enable()
+        await self._archive.close()
         if self._engine is not None:
             await self._engine.close()
 
@@ -173,13 +178,19 @@ class RagoptApp(App[None], inherit_bindings=False):
         if not isinstance(self.screen, FolderScreen):
             self.push_screen(FolderScreen(known_folders(), first=first), chosen)
 
-    async def _open_folder(self, folder: Path | None) -> None:
+    @on(messages.GoOn)
+    async def _go_on(self, event: messages.GoOn) -> None:
+        await self._open_folder(Path(event.docs), (event.conversation, event.exchange))
+
+    async def _open_folder(
+        self, folder: Path | None, go_on: tuple[int, int | None] | None = None
+    ) -> None:
         from ragopt_tui.ui.folder_choice import remember
 
         if folder is not None and folder != self.docs:
             remember(folder)
             self.docs = folder
-            screen = self._main_screen(folder)
+            screen = self._main_screen(folder, go_on)
             if isinstance(self.screen, MainScreen):
                 self.screen.workers.cancel_node(self.screen)
             # The first screen of all can be covered but not replaced.
@@ -194,7 +205,10 @@ class RagoptApp(App[None], inherit_bindings=False):
             # An orderly exit would wait for a terminal that takes no more output.
             os.kill(os.getpid(), signal.SIGHUP)
 
-    def _main_screen(self, docs: Path) -> MainScreen:
+    def _warn(self, sentence: str) -> None:
+        self.notify(sentence, severity="warning", timeout=10, markup=False)
+
+    def _main_screen(self, docs: Path, go_on: tuple[int, int | None] | None = None) -> MainScreen:
         if self._engine is None:
             from ragopt_tui.chat.engine_client import EngineClient
 
@@ -209,6 +223,8 @@ class RagoptApp(App[None], inherit_bindings=False):
                 self._variants,
                 self._variant,
                 self._clock,
+                self._archive,
+                go_on,
             )
         )
 

@@ -34,12 +34,15 @@ class Dialogue:
         passages: int,
         clock: Callable[[], datetime],
         show_sources: Callable[[Evidence], None],
+        keep: Callable[[Exchange], object],
     ) -> None:
+        """`keep` is told of each exchange when it is asked and when it is over."""
         self._conversation = conversation
         self._engine = engine
         self._passages = passages
         self._clock = clock
         self._show_sources = show_sources
+        self._keep = keep
         self._waiting: list[Exchange] = []
         self._request: RequestLike | None = None
         self._task: asyncio.Task[None] | None = None
@@ -61,13 +64,15 @@ class Dialogue:
         """Whether a question waits already, so that no other is taken."""
         return bool(self._waiting)
 
-    async def add(self, question: str, variant: str) -> None:
+    async def add(self, question: str, variant: str) -> Exchange:
         """Put a question at the end of the conversation; `run` answers it."""
         status = _READING if not self.ready else _WAITING if self.busy else ""
         exchange = Exchange(question, variant, self._clock(), status=status)
         # It waits only once its card is there, as an answer may begin at any moment.
         await self._conversation.add(exchange)
         self._waiting.append(exchange)
+        self._keep(exchange)
+        return exchange
 
     async def run(self) -> None:
         """Answer what waits, one after the other; call it after `add` and when ready."""
@@ -89,6 +94,7 @@ class Dialogue:
             exchange = self._waiting.pop()
             if card := self._conversation.card_of(exchange):
                 await card.stop()
+            self._keep(exchange)
 
     async def _answer(self, exchange: Exchange) -> None:
         card = self._conversation.card_of(exchange)
@@ -110,6 +116,7 @@ class Dialogue:
         finally:
             self._task.cancel()
             self._request = self._task = None
+            self._keep(exchange)
 
     async def _end(self, task: asyncio.Task[None], card: ExchangeCard) -> None:
         """Make sure that the card shows an end, whatever became of the request."""

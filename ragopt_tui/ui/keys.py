@@ -18,6 +18,7 @@ _LIVE_TOGETHER: dict[Scope, tuple[Scope, ...]] = {
     "app": ("app",),
     "main": ("main", "app"),
     "prompt": ("prompt", "main", "app"),
+    "chats": ("chats", "app"),
     "sources": ("sources", "main", "app"),
     "sidebar": ("sidebar", "main", "app"),
     "documents": ("documents", "main", "app"),
@@ -68,9 +69,14 @@ def spoken(keys: str) -> str:
     return " or ".join(_spoken_key(key) for key in keys.split(",") if key)
 
 
+def spoken_of(name: str, keys: Mapping[str, str]) -> str:
+    """Give the first key of an action under the user's keys as it stands on a keyboard, or ""."""
+    return spoken(_long_form(keys.get(name, BY_NAME[name].keys)).split(",")[0])
+
+
 def _binding(action: Action) -> Binding:
     # Priority, because the prompt would otherwise take Enter, F6 and F7 for itself.
-    above = action.scope in ("app", "main", "prompt") and action.keys != "escape"
+    above = action.scope in ("app", "main", "prompt", "chats") and action.keys != "escape"
     return Binding(
         action.keys,
         action.name if action.name != "commands" else "command_palette",

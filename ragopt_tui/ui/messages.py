@@ -8,6 +8,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from ragopt_tui.chat.engine_client import EngineState
+    from ragopt_tui.chat.exchange import Exchange
     from ragopt_tui.knowledge.watch import News
     from ragopt_tui.ui.exchange import Evidence
     from ragopt_tui.ui.indexing import Indexing
@@ -45,6 +46,22 @@ class Asked(Message):
     def __init__(self, question: str) -> None:
         super().__init__()
         self.question = question
+
+
+class ExchangePicked(Message):
+    """The user picked the question and answer that actions are about."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__()
+        self.exchange = exchange
+
+
+class GoOn(Message):
+    """Open a conversation about another folder of documents, at one of its exchanges or its end."""
+
+    def __init__(self, docs: str, conversation: int, exchange: int | None) -> None:
+        super().__init__()
+        self.docs, self.conversation, self.exchange = docs, conversation, exchange
 
 
 class Command(Message):

@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ragopt_tui.models.variant import Variant
     from ragopt_tui.settings import Settings
+    from ragopt_tui.ui.archive import Archive
     from ragopt_tui.ui.engine_like import EngineLike
     from ragopt_tui.ui.library import LibraryLike
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A folder of documents, who may answer from it, and with what."""
+    """A folder of documents, who may answer from it, and with what.
+
+    `go_on` is the id of a conversation to open, and of the exchange to open it at.
+    """
 
     docs: Path
     settings: Settings
@@ -26,3 +30,5 @@ class Opening:
     variants: tuple[Variant, ...]
     variant: str
     clock: Callable[[], datetime]
+    archive: Archive
+    go_on: tuple[int, int | None] | None = None

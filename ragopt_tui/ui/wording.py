@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from rich.cells import cell_len
 
 from ragopt_tui.models.variant import variant_name
@@ -27,6 +29,20 @@ def duration(seconds: float, whole: bool = False) -> str:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def when(moment: datetime, now: datetime) -> str:
+    """Give a time: `12:00` of today, `14 March, 12:00` of this year, else with its year."""
+    time = f"{moment:%H:%M}"
+    return time if moment.date() == now.date() else f"{day(moment, now)}, {time}"
+
+
+def day(moment: datetime, now: datetime) -> str:
+    """Give a day without its time, unless it is today: `12:00`, `14 March`, `14 March 2024`."""
+    if moment.date() == now.date():
+        return f"{moment:%H:%M}"
+    year = "" if moment.year == now.year else f" {moment.year}"
+    return f"{moment.day} {moment:%B}{year}"
 
 
 def shorten(name: str, width: int) -> str:

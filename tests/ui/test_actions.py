@@ -11,6 +11,7 @@ from ragopt_tui.settings import Settings
 from ragopt_tui.ui.actions import ACTIONS, BY_NAME, Action, matching_commands, slash_commands
 from ragopt_tui.ui.app import RagoptApp
 from ragopt_tui.ui.keys import bindings, remapped, spoken, tell_alt_numbers
+from ragopt_tui.ui.screens.chats import Chats
 from ragopt_tui.ui.screens.document import DocumentScreen
 from ragopt_tui.ui.screens.main import MainScreen
 from ragopt_tui.ui.widgets.citation_chip import CitationChip
@@ -25,6 +26,7 @@ OWNERS = {
     "app": (RagoptApp,),
     "main": (MainScreen,),
     "prompt": (Prompt,),
+    "chats": (Chats,),
     "sources": (SourceCard, CitationChip, MainScreen),
     "sidebar": (ModelTree,),
     "documents": (DocumentsPane,),
@@ -85,7 +87,7 @@ def test_keys_are_written_as_on_a_keyboard() -> None:
 
 
 def test_commands_are_found_by_start_and_by_words() -> None:
-    assert [action.name for action in matching_commands("/qu")] == ["quit"]
+    assert [action.name for action in matching_commands("/qui")] == ["quit"]
     assert matching_commands("/")[0].slash
     assert "toggle_theme" in [action.name for action in matching_commands("/dark")]
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from rich.cells import cell_len
 
 from ragopt_tui.chat.places import place
-from ragopt_tui.ui.wording import count, duration, progress_bar, shorten, speaker
+from ragopt_tui.ui.wording import count, day, duration, progress_bar, shorten, speaker, when
+
+NOW = datetime(2025, 3, 14, 12, 0)
 
 
 @pytest.mark.parametrize(
@@ -60,3 +64,17 @@ def test_speakers() -> None:
 @pytest.mark.parametrize(("fraction", "done"), [(0, 0), (0.5, 5), (1, 10), (7, 10), (-1, 0)])
 def test_progress_bars_have_one_width(fraction: float, done: int) -> None:
     assert progress_bar(fraction, 10) == "━" * done + "─" * (10 - done)
+
+
+@pytest.mark.parametrize(
+    ("moment", "time", "date"),
+    [
+        (datetime(2025, 3, 14, 9, 5), "09:05", "09:05"),
+        (datetime(2025, 3, 13, 23, 59), "13 March, 23:59", "13 March"),
+        (datetime(2024, 3, 14, 12, 0), "14 March 2024, 12:00", "14 March 2024"),
+    ],
+)
+def test_times_name_no_more_of_the_date_than_is_needed(
+    moment: datetime, time: str, date: str
+) -> None:
+    assert (when(moment, NOW), day(moment, NOW)) == (time, date)

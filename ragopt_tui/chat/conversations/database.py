@@ -52,6 +52,7 @@ class Database:
             self._db = self._connected(busy_seconds)
             try:
                 self._bring_up_to_date()
+                self._identity = _identity(file)
             except BaseException:
                 self._db.close()
                 raise
@@ -59,6 +60,11 @@ class Database:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the open file is still the one of that name: it may be set aside or deleted."""
+        return self._identity == _identity(self.file)
 
     def rows(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
         """Give the rows of a query."""
@@ -173,6 +179,14 @@ def _set_aside(file: Path) -> Path:
         if beside.exists():
             beside.rename(f"{aside}{ending}")
     return aside
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        stat = file.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
 
 
 def _connection(file: Path, query: str, busy_seconds: float) -> sqlite3.Connection:

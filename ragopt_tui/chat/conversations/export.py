@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from ragopt_tui.chat.answer import Answer, Citation
-from ragopt_tui.chat.conversations.store import Summary
 from ragopt_tui.chat.exchange import Exchange
 from ragopt_tui.chat.places import place
+from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.variant import variant_name
 from ragopt_tui.plaintext import markdown_escaped, one_line, without_controls
 
 _LONGEST_HEADING = 120
+_LONGEST_NAME = 60
 _FENCE = re.compile(r"\s{0,3}(```|~~~)")
 
 
-def to_markdown(summary: Summary, exchanges: Sequence[Exchange]) -> str:
+def to_markdown(title: str, docs: str, exchanges: Sequence[Exchange]) -> str:
     """Give a conversation as one Markdown document that ends with a newline."""
-    parts = [
-        f"# {_line(summary.title)}",
-        f"Documents: {_line(summary.docs, 4096)}  \n{_date(summary)}",
-    ]
+    parts = [f"# {_line(title)}", f"Documents: {_line(docs, 4096)}"]
     for number, exchange in enumerate(exchanges, 1):
         parts += _exchange(number, exchange)
     return "\n\n".join(parts) + "\n"
+
+
+def file_name(title: str) -> str:
+    """Give a file's name for a conversation of this title."""
+    words = re.sub(r"[^\w.-]+", "-", title).strip("-.")[:_LONGEST_NAME]
+    return f"{words or 'conversation'}.md"
+
+
+def save_markdown(path: Path, title: str, docs: str, exchanges: Sequence[Exchange]) -> None:
+    """Write a conversation to a file that is not there yet; raises RagoptError."""
+    text = to_markdown(title, docs, exchanges)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if path.exists():
+            raise RagoptError(f"{path} is there already.", "Give another name.")
+        try:
+            aside.write_text(text, encoding="utf-8", errors="replace")
+            aside.rename(path)
+        finally:
+            aside.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", "") or str(error)
+        raise RagoptError(f"{path} cannot be written: {reason}.", "Give another place.") from error
 
 
 def _exchange(number: int, exchange: Exchange) -> Iterator[str]:
@@ -84,11 +107,6 @@ def _quoted(text: str) -> str:
 
 def _line(text: str, limit: int = _LONGEST_HEADING) -> str:
     return markdown_escaped(one_line(text, limit))
-
-
-def _date(summary: Summary) -> str:
-    first, last = f"{summary.created:%Y-%m-%d %H:%M}", f"{summary.updated:%Y-%m-%d %H:%M}"
-    return f"From {first} to {last}" if first != last else f"Of {first}"
 
 
 def _without_html(text: str) -> str:

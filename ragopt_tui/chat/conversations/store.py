@@ -57,6 +57,10 @@ class Summary:
         }
 
 
+class ConversationGone(RagoptError):
+    """The conversation to write to was deleted and forgotten."""
+
+
 def store_file() -> Path:
     """Where this user's conversations are."""
     return folders().data / "chats.db"
@@ -76,25 +80,21 @@ class ConversationStore:
         """Close the file."""
         self.database.close()
 
-    def begin(self, docs: str, title: str, now: datetime) -> int:
-        """Start a conversation about a folder of documents and give its id."""
+    def begin(self, docs: str, title: str, exchange: Exchange, now: datetime) -> tuple[int, int]:
+        """Start a conversation about a folder with its first exchange, and give the ids of both."""
         with self.database.writing() as db:
             made = db.execute(
                 "INSERT INTO conversations (docs, title, created, updated) VALUES (?, ?, ?, ?)",
                 (docs, one_line(title, LONGEST_TITLE), stamp(now), stamp(now)),
             )
-            return int(made.lastrowid or 0)
+            conversation = int(made.lastrowid or 0)
+            return conversation, _put(db, conversation, exchange, now)
 
-    def summary(self, conversation: int) -> Summary:
-        """Give a conversation that is not deleted; raises RagoptError if there is none."""
+    def summary(self, conversation: int) -> Summary | None:
+        """Give a conversation; None where there is none or it is deleted."""
         where = f"{SELECT_SUMMARY} WHERE c.id = ? AND c.deleted IS NULL"
         found = self._summaries(where, (conversation,))
-        if not found:
-            raise RagoptError(
-                f"There is no conversation {conversation}.",
-                "`ragopt-tui chats list` gives the numbers of all of them.",
-            )
-        return found[0]
+        return found[0] if found else None
 
     def summaries(self, limit: int | None = None) -> list[Summary]:
         """Give the conversations, the one that was last used first."""
@@ -148,7 +148,7 @@ class ConversationStore:
         """Add an exchange, or bring the one with its id up to date, and give its id.
 
         The conversation counts as used now; one that was deleted meanwhile is back. Raises
-        RagoptError if it is gone for good.
+        ConversationGone if it was forgotten.
         """
         with self.database.writing() as db:
             used = db.execute(
@@ -156,24 +156,26 @@ class ConversationStore:
                 (stamp(now), conversation),
             )
             if not used.rowcount:
-                raise RagoptError(f"The conversation {conversation} is no longer there.")
-            if exchange.id is None:
-                return _insert(db, conversation, exchange)
-            columns = ", ".join(f"{name} = ?" for name in EXCHANGE_COLUMNS)
-            db.execute(
-                f"UPDATE exchanges SET {columns} WHERE id = ?",  # noqa: S608 - column names of ours
-                (*to_row(exchange), exchange.id),
-            )
-            return exchange.id
+                raise ConversationGone(f"The conversation {conversation} is no longer there.")
+            return _put(db, conversation, exchange, now)
 
     def exchanges(
-        self, conversation: int, before: int | None = None, limit: int | None = None
+        self,
+        conversation: int,
+        before: int | None = None,
+        since: int | None = None,
+        limit: int | None = None,
     ) -> list[Exchange]:
-        """Give the last `limit` exchanges (all for None) of those before an id, in their order."""
+        """Give the last `limit` exchanges before one id and from another on, in their order.
+
+        None for all of them.
+        """
         rows = self.database.rows(
             f"{_EXCHANGE} WHERE e.conversation = :conversation"
-            " AND (:before IS NULL OR e.id < :before) ORDER BY e.id DESC LIMIT :limit",
+            " AND (:before IS NULL OR e.id < :before) AND (:since IS NULL OR e.id >= :since)"
+            " ORDER BY e.id DESC LIMIT :limit",
             {
+                "since": since,
                 "conversation": conversation,
                 "before": before,
                 "limit": -1 if limit is None else limit,
@@ -194,17 +196,6 @@ class ConversationStore:
         """Give one exchange, or None."""
         rows = self.database.rows(f"{_EXCHANGE} WHERE e.id = ?", (id,))
         return from_row(rows[0]) if rows else None
-
-    def rate(self, exchange: int, thumb: int, correction: str, now: datetime) -> None:
-        """Set what the user thinks of an answer: 1, -1 or 0, and a better answer or ""."""
-        with self.database.writing() as db:
-            if thumb or correction:
-                db.execute(
-                    "INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?)",
-                    (exchange, thumb, correction, stamp(now)),
-                )
-            else:
-                db.execute("DELETE FROM feedback WHERE exchange = ?", (exchange,))
 
     def rated(self) -> list[dict[str, Any]]:
         """Give the answers that users judged or corrected, as `exchange_json`, oldest first."""
@@ -254,7 +245,20 @@ def summary_of(row: sqlite3.Row) -> Summary:
     )
 
 
-def _insert(db: sqlite3.Connection, conversation: int, exchange: Exchange) -> int:
+def _put(db: sqlite3.Connection, conversation: int, exchange: Exchange, now: datetime) -> int:
+    id = _upsert(db, conversation, exchange)
+    _rate(db, id, exchange, now)
+    return id
+
+
+def _upsert(db: sqlite3.Connection, conversation: int, exchange: Exchange) -> int:
+    if exchange.id is not None:
+        columns = ", ".join(f"{name} = ?" for name in EXCHANGE_COLUMNS)
+        db.execute(
+            f"UPDATE exchanges SET {columns} WHERE id = ?",  # noqa: S608 - column names of ours
+            (*to_row(exchange), exchange.id),
+        )
+        return exchange.id
     names = ", ".join(EXCHANGE_COLUMNS)
     marks = ", ".join("?" * len(EXCHANGE_COLUMNS))
     made = db.execute(
@@ -262,3 +266,15 @@ def _insert(db: sqlite3.Connection, conversation: int, exchange: Exchange) -> in
         (conversation, *to_row(exchange)),
     )
     return int(made.lastrowid or 0)
+
+
+def _rate(db: sqlite3.Connection, id: int, exchange: Exchange, now: datetime) -> None:
+    if exchange.thumb or exchange.correction:
+        db.execute(
+            "INSERT INTO feedback VALUES (?1, ?2, ?3, ?4) ON CONFLICT (exchange) DO UPDATE"
+            " SET thumb = ?2, correction = ?3, given = ?4"
+            " WHERE thumb <> ?2 OR correction <> ?3",
+            (id, exchange.thumb, exchange.correction, stamp(now)),
+        )
+    else:
+        db.execute("DELETE FROM feedback WHERE exchange = ?", (id,))

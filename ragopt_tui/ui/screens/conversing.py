@@ -9,12 +9,11 @@ from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from ragopt_tui.chat.places import place
 from ragopt_tui.ui import messages
+from ragopt_tui.ui.clipboard import answer_text, citation_text, code_blocks
 from ragopt_tui.ui.widgets.chat_pane import ChatPane
 from ragopt_tui.ui.widgets.conversation import Conversation
 from ragopt_tui.ui.widgets.sources import Sources
-from ragopt_tui.ui.wording import count
 
 if TYPE_CHECKING:
     from ragopt_tui.chat.exchange import Exchange
@@ -40,6 +39,7 @@ class ConversingScreen(Screen[None]):
 
     workspace: Workspace
     variant_id: str
+    _copied: tuple[Exchange, int] | None = None
 
     def make_dialogue(self) -> Dialogue:
         """Make what asks the questions of this screen."""
@@ -93,55 +93,66 @@ class ConversingScreen(Screen[None]):
 
         self._show_places([Place(event.file)], 0)
 
+    @on(messages.ExchangePicked)
+    def _pick(self, event: messages.ExchangePicked) -> None:
+        self.conversation.select(event.exchange)
+
     @on(messages.CopyCitation)
     def _copy_cited(self, event: messages.CopyCitation) -> None:
-        passage = event.evidence.hits[event.n - 1].passage
-        cited = event.evidence.cited(event.n)
-        quote = cited[0].quote if cited else passage.text
-        span = cited[0] if cited else passage
-        where = place(span.page, span.line_start, span.line_end)
-        self.app.copy_to_clipboard(f"“{quote}” — {passage.file}, {where}")
+        self.app.copy_to_clipboard(citation_text(event.evidence, event.n))
         self.notify(f"Citation [{event.n}] copied.", timeout=3, markup=False)
 
     async def action_stop(self) -> None:
-        """Stop the answer being written; else go back to the prompt."""
+        """Stop the answer being written; else go back to the prompt, and to the newest answer."""
         if self.dialogue.idle:
+            self.conversation.select(None)
             self.pane.prompt.focus()
         else:
             # In a worker, so that the screen goes on while the engine takes its time.
             self.run_worker(self.dialogue.stop(), group="stop")
 
-    async def action_retry(self) -> None:
-        """Ask the last question again."""
-        last = self._last()
-        if last is None:
-            self.notify("There is no question to ask again.")
-        elif not last.over or self.dialogue.full:
-            self.notify("The last question is still being answered.")
-        else:
-            await self.dialogue.add(last.question, self.variant_id)
-            self.answer_waiting()
+    async def action_earlier_answer(self) -> None:
+        """Let the next action be about the answer before."""
+        await self._step(-1)
 
-    async def action_clear(self) -> None:
-        """Empty the conversation."""
-        cleared = await self.conversation.clear()
-        if cleared:
-            await self.sources.show(None)
-            self.notify(f"{count(cleared, 'question')} cleared. /undo brings them back.")
+    async def action_later_answer(self) -> None:
+        """Let the next action be about the answer after."""
+        await self._step(1)
 
-    async def action_undo_clear(self) -> None:
-        """Bring back what was cleared last."""
-        if not await self.conversation.undo_clear():
-            self.notify("Nothing was cleared.")
+    async def action_newest_answer(self) -> None:
+        """Go to the end of the conversation."""
+        await self.conversation.to_newest()
+
+    def action_edit_question(self) -> None:
+        """Put a question back into the prompt, to be changed and sent as another one."""
+        exchange = self.picked()
+        if exchange is None:
+            self.notify("There is no question to edit yet.")
+            return
+        self.pane.prompt.put(exchange.question)
+        self.pane.prompt.focus()
 
     def action_copy_answer(self) -> None:
-        """Copy the last answer with its sources."""
-        answered = [e for e in self.conversation.exchanges if e.answer is not None or e.text]
-        if not answered:
+        """Copy the answer with its sources."""
+        exchange = self.picked()
+        if exchange is None or not exchange.written:
             self.notify("There is no answer to copy yet.")
             return
-        self.app.copy_to_clipboard(_as_text(answered[-1]))
+        self.app.copy_to_clipboard(answer_text(exchange))
         self.notify("Answer copied, with its sources.", timeout=3)
+
+    def action_copy_code(self) -> None:
+        """Copy a code block of the answer; the next one each time."""
+        exchange = self.picked()
+        blocks = code_blocks(exchange.written) if exchange else []
+        if exchange is None or not blocks:
+            self.notify("There is no code in this answer.")
+            return
+        again = self._copied is not None and self._copied[0] is exchange
+        at = (self._copied[1] + 1) % len(blocks) if again and self._copied else 0
+        self._copied = exchange, at
+        self.app.copy_to_clipboard(blocks[at])
+        self.notify(f"Code block {at + 1} of {len(blocks)} copied.", timeout=3)
 
     def action_copy_citation(self) -> None:
         """Copy the first citation of the answer whose sources are shown."""
@@ -190,13 +201,19 @@ class ConversingScreen(Screen[None]):
 
         self.app.push_screen(DocumentScreen(places, at, load))
 
-    def _last(self) -> Exchange | None:
+    def picked(self) -> Exchange | None:
+        """Give the exchange that actions are about: the one marked, else the newest."""
         exchanges = self.conversation.exchanges
-        return exchanges[-1] if exchanges else None
+        return self.conversation.selected or (exchanges[-1] if exchanges else None)
 
+    def show_sources_of(self, exchange: Exchange) -> None:
+        """Show the passages behind an exchange."""
+        # Here, because what answers are made of is not needed for the first frame.
+        from ragopt_tui.ui.exchange import Evidence
 
-def _as_text(exchange: Exchange) -> str:
-    """Give the answer with its sources as plain text for the clipboard."""
-    citations = exchange.answer.citations if exchange.answer else ()
-    sources = [f"[{c.n}] {c.file}, {place(c.page, c.line_start, c.line_end)}" for c in citations]
-    return "\n".join([exchange.written, *([""] if sources else []), *sources])
+        self.post_message(messages.ShowSources(Evidence.so_far(exchange)))
+
+    async def _step(self, by: int) -> None:
+        exchange = await self.conversation.step(by)
+        if exchange is not None:
+            self.show_sources_of(exchange)

@@ -16,8 +16,9 @@ from textual.widgets import ContentSwitcher
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.ui import messages
 from ragopt_tui.ui.actions import BY_NAME
-from ragopt_tui.ui.keys import bindings
+from ragopt_tui.ui.keys import bindings, spoken_of
 from ragopt_tui.ui.panels import Panel
+from ragopt_tui.ui.screens.keeping import KeepingScreen
 from ragopt_tui.ui.screens.reading import ReadingScreen
 from ragopt_tui.ui.widgets.chat_pane import ChatPane
 from ragopt_tui.ui.widgets.job_list import JobList
@@ -26,7 +27,7 @@ from ragopt_tui.ui.widgets.model_tree import ModelTree
 from ragopt_tui.ui.widgets.sidebar import Sidebar
 from ragopt_tui.ui.widgets.sources import Sources
 from ragopt_tui.ui.widgets.top_bar import TopBar
-from ragopt_tui.ui.wording import MUTED, count, shorten, speaker
+from ragopt_tui.ui.wording import MUTED, count, shorten, speaker, when
 from ragopt_tui.ui.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ _SIDEBAR_ROOM = 110
 _SOURCES_ROOM = 140
 
 
-class MainScreen(ReadingScreen):
+class MainScreen(KeepingScreen, ReadingScreen):
     """One folder of documents, who answers, and the conversation about it."""
 
     AUTO_FOCUS = "#prompt"
@@ -80,6 +81,7 @@ class MainScreen(ReadingScreen):
 
     def on_mount(self) -> None:
         """Show the folder, then start reading it and the engine behind the first frame."""
+        self.conversation.clock = self.opening.clock
         self._show_state()
         self.set_timer(_FIRST_FRAME_SECONDS, self._start)
 
@@ -170,26 +172,6 @@ class MainScreen(ReadingScreen):
         """Ask for another folder of documents."""
         await self.app.run_action("app.open_folder")
 
-    def action_reindex(self) -> None:
-        """Read files that changed."""
-        self._read_documents(rebuild=False)
-
-    def action_rebuild(self) -> None:
-        """Read all files again, after asking."""
-
-        from ragopt_tui.ui.screens.confirm import Confirm
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._read_documents(rebuild=True)
-
-        name = shorten(self.opening.docs.name, 40)
-        question = (
-            f"Read every document of {name} again?\n\n"
-            "The index there is goes on answering until the new one is ready."
-        )
-        self.app.push_screen(Confirm(question, "Rebuild"), answered)
-
     def make_dialogue(self) -> Dialogue:
         """Make what asks the questions; not before the first one, as it takes time to import."""
         from ragopt_tui.ui.dialogue import Dialogue
@@ -201,11 +183,21 @@ class MainScreen(ReadingScreen):
             opening.settings.passages,
             opening.clock,
             self._show_evidence,
+            self.keep,
         )
+
+    def show_title(self, title: str) -> None:
+        """Show the title of the open conversation in the first line."""
+        self._top.show_title(title)
+
+    def show_previous(self) -> None:
+        """Offer the conversation to go on with where there is no question yet."""
+        self._show_state()
 
     def _start(self) -> None:
         self.run_worker(_import_what_answers_need, group="imports", thread=True)
         self.start_reading()
+        self.begin_keeping()
 
     @work(group="variant", exclusive=True)
     async def _answer_with(self, variant: str) -> None:
@@ -239,7 +231,17 @@ class MainScreen(ReadingScreen):
         files = indexing.summary.get("files")
         about = f"about {count(files, 'document')}" if files else "about these documents"
         self.pane.prompt.placeholder = f"Ask {about}, or type / for commands"
-        self.conversation.welcome(_welcome(indexing.hint if indexing.problem else "", files == 0))
+        welcome = _welcome(indexing.hint if indexing.problem else "", files == 0)
+        self.conversation.welcome(welcome.append(self._to_go_on()))
+
+    def _to_go_on(self) -> Content:
+        """Say how to go on with the conversation before, and which that is."""
+        if self.previous is None:
+            return Content()
+        key = spoken_of("resume_chat", self.opening.settings.keys) or "/resume"
+        title, time = self.previous.title, when(self.previous.updated, self.opening.clock())
+        said = f"“{shorten(title, 60)}” ({time}; {count(self.previous.questions, 'question')})"
+        return Content.assemble(("\n\n" + key, "bold"), (f" goes on with {said}.", MUTED))
 
     def _show_evidence(self, evidence: Evidence) -> None:
         first = evidence.citations[0].n if evidence.citations else 0

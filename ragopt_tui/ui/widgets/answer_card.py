@@ -91,7 +91,7 @@ class AnswerCard(VerticalGroup):
         """Say that the user ended it, and keep what had come."""
         self.show_status("")
         if self._text is not None:
-            await self._text.end(self._text.source)
+            await self._text.end()
         await self.mount(_remark("Stopped.", "muted"))
 
     async def fail(self, problem: str, hint: str) -> None:
@@ -99,7 +99,7 @@ class AnswerCard(VerticalGroup):
         self.show_status("")
         self.add_class("-failed")
         if self._text is not None:
-            await self._text.end(self._text.source)
+            await self._text.end()
         await self.mount(_remark(f"! {problem}", "problem"))
         if hint:
             await self.mount(_remark(hint, "muted"))

@@ -31,14 +31,13 @@ class AnswerText(Markdown):
             self._stream = Markdown.get_stream(self)
         await self._stream.write(without_controls(piece))
 
-    async def end(self, text: str) -> None:
-        """End the stream and make sure that exactly `text` is shown."""
+    async def end(self, text: str | None = None) -> None:
+        """End the stream and make sure that exactly `text` is shown, or all that was written."""
         if self._stream is not None:
             await self._stream.stop()
             self._stream = None
-        text = without_controls(text)
-        if self.source != text:
-            await self.update(text)
+        if text is not None and self.source != without_controls(text):
+            await self.update(without_controls(text))
 
     @staticmethod
     def cited(href: str) -> int | None:

@@ -76,9 +76,9 @@ class ChatPane(Vertical):
             self.post_message(Asked(event.text))
 
     @on(Prompt.Leaf)
-    async def _leaf(self, event: Prompt.Leaf) -> None:
+    def _leaf(self, event: Prompt.Leaf) -> None:
         event.stop()
-        await self.conversation.leaf(event.pages)
+        self.conversation.leaf(event.pages)
 
     @on(Prompt.CompletionKey)
     def _steer_commands(self, event: Prompt.CompletionKey) -> None:

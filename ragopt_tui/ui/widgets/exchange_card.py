@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
 from textual.content import Content
@@ -9,28 +11,35 @@ from textual.widgets import Static
 
 from ragopt_tui.chat.answer import Answer
 from ragopt_tui.chat.exchange import Exchange
-from ragopt_tui.plaintext import without_controls
+from ragopt_tui.plaintext import one_line, without_controls
 from ragopt_tui.ui.exchange import Evidence
+from ragopt_tui.ui.messages import ExchangePicked
 from ragopt_tui.ui.widgets.answer_card import AnswerCard
 from ragopt_tui.ui.widgets.split_line import SplitLine
-from ragopt_tui.ui.wording import MUTED
+from ragopt_tui.ui.wording import MUTED, when
+
+_LONGEST_SHOWN = 2000
 
 
 class ExchangeCard(VerticalGroup):
     """Draws an exchange and keeps it in step with what comes."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, now: datetime) -> None:
         super().__init__()
+        self._now = now
         self.exchange = exchange
         self._answer = AnswerCard(exchange.variant)
+        self._notes = Static(_notes(exchange), classes="notes", markup=False)
+        self._notes.display = bool(_notes(exchange).plain)
 
     def compose(self) -> ComposeResult:
         """Draw the question and the answer below it."""
-        asked = self.exchange.asked.strftime("%H:%M")
+        asked = when(self.exchange.asked, self._now)
         with VerticalGroup(classes="question"):
             yield SplitLine(Content.styled("You", "bold"), Content.styled(asked, MUTED))
-            yield Static(without_controls(self.exchange.question), markup=False)
+            yield Static(_shown(self.exchange.question), markup=False)
         yield self._answer
+        yield self._notes
 
     async def on_mount(self) -> None:
         """Draw what has come already: a conversation may be brought back."""
@@ -46,6 +55,20 @@ class ExchangeCard(VerticalGroup):
             await self._answer.fail(exchange.problem, exchange.hint)
         else:
             self._answer.show_status(exchange.status)
+
+    def on_descendant_focus(self) -> None:
+        """Let what is done next be about the answer whose citation has the focus."""
+        self.post_message(ExchangePicked(self.exchange))
+
+    def on_click(self) -> None:
+        """Let what is done next be about this answer."""
+        self.post_message(ExchangePicked(self.exchange))
+
+    def show_notes(self) -> None:
+        """Say what is known beside the answer: what differs from before, what the user thinks."""
+        notes = _notes(self.exchange)
+        self._notes.update(notes)
+        self._notes.display = bool(notes.plain)
 
     def show_status(self, status: str) -> None:
         """Say what is going on until the first word comes."""
@@ -81,5 +104,27 @@ class ExchangeCard(VerticalGroup):
         await self._answer.finish(answer)
         if answer.quotes is not None:
             quotes = AnswerCard(answer.quotes.variant)
-            await self.mount(quotes)
+            await self.mount(quotes, before=self._notes)
             await quotes.finish(answer.quotes)
+
+
+def _shown(question: str) -> Content:
+    """Give a question, of a very long one its beginning: all of it would take the screen seconds."""
+    if len(question) <= _LONGEST_SHOWN:
+        return Content(without_controls(question))
+    shown = without_controls(question[:_LONGEST_SHOWN])
+    return Content.assemble(shown, (f"… ({len(question):,} characters)", MUTED))
+
+
+def _notes(exchange: Exchange) -> Content:
+    notes = [Content.styled(exchange.difference, MUTED)] if exchange.difference else []
+    if exchange.thumb:
+        notes.append(
+            Content.styled("+ marked as a good answer", "$text-success")
+            if exchange.thumb > 0
+            else Content.styled("- marked as a bad answer", "$text-warning")
+        )
+    if exchange.correction:
+        corrected = one_line(exchange.correction, 400)
+        notes.append(Content.assemble(("Corrected: ", "bold"), corrected))
+    return Content("\n").join(notes)

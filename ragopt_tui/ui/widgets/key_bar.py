@@ -37,15 +37,25 @@ class KeyBar(Widget):
         """Draw the keys."""
         parts = []
         for _, key, label in self._keys:
-            parts += [Content.styled(key, "bold $footer-key-foreground"), Content(f" {label}   ")]
+            after = f" {label}{self._gap}"
+            parts += [Content.styled(key, "bold $footer-key-foreground"), Content(after)]
         return Content("").join(parts)
+
+    @property
+    def _gap(self) -> str:
+        """Give what stands between keys: less where they would not fit."""
+        drawn = [Content(f"{key} {label}").cell_length for _, key, label in self._keys]
+        for gap in ("   ", "  "):
+            if sum(drawn) + len(gap) * (len(drawn) - 1) <= self.size.width:
+                return gap
+        return " "
 
     def on_click(self, event: events.Click) -> None:
         """Press the key that was clicked."""
         at = event.get_content_offset(self)
         x = 0
         for key, shown, label in self._keys:
-            x += Content(f"{shown} {label}   ").cell_length
+            x += Content(f"{shown} {label}{self._gap}").cell_length
             if at is not None and at.x < x:
                 self.app.simulate_key(key)
                 return

@@ -1,4 +1,4 @@
-"""The first line: the tabs, and the folder of documents."""
+"""The first line: the tabs, the conversation, and the folder of documents."""
 
 from __future__ import annotations
 
@@ -23,18 +23,24 @@ class Tab(Static):
 
 
 class TopBar(Horizontal):
-    """Tabs at the left, the folder at the right."""
+    """Tabs at the left, the conversation's title and the folder at the right."""
 
     def __init__(self, folder: str, open_tab: str) -> None:
         super().__init__()
         self._tabs = (Tab("chat", "Chat"), Tab("documents", "Documents"))
+        self._title = Static("", id="chat-title", markup=False)
         self._folder = Static(without_controls(folder), id="folder", markup=False)
         self.choose(open_tab)
 
     def compose(self) -> ComposeResult:
-        """Draw the tabs and the folder."""
+        """Draw the tabs, the title and the folder."""
         yield from self._tabs
+        yield self._title
         yield self._folder
+
+    def show_title(self, title: str) -> None:
+        """Show the title of the open conversation; the end of a long one gives way."""
+        self._title.update(f"{without_controls(title)} ·" if title else "")
 
     def choose(self, tab: str) -> None:
         """Mark the tab that is open."""

@@ -36,7 +36,7 @@ def opened(file: Path) -> ConversationStore:
 def conversation(store: ConversationStore, *questions: str, title: str = "", at: int = 0) -> int:
     """A conversation with answers, `at` minutes after noon, and its id."""
     now = NOON + timedelta(minutes=at)
-    id = store.begin(DOCS, title or questions[0], now)
-    for question in questions:
+    id, _ = store.begin(DOCS, title or questions[0], answered(questions[0]), now)
+    for question in questions[1:]:
         store.put(id, answered(question), now)
     return id

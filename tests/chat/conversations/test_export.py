@@ -8,20 +8,18 @@ import pytest
 from markdown_it import MarkdownIt
 
 from ragopt_tui.chat.conversations.export import to_markdown
-from ragopt_tui.chat.conversations.store import Summary
 from ragopt_tui.chat.exchange import Exchange
 from tests.chat.conversations.exchanges import DOCS, NOON, answered, stopped
 from tests.ui.scripted import quotes_answer, refusal, unsupported
 
 
 def markdown(*exchanges: Exchange) -> str:
-    summary = Summary(1, "Margins [2023]", DOCS, NOON, NOON, len(exchanges))
-    return to_markdown(summary, exchanges)
+    return to_markdown("Margins [2023]", DOCS, exchanges)
 
 
 def test_an_answer_stands_with_its_quotes_sources_model_and_index_version() -> None:
     text = markdown(answered("What was the margin?", variant_hash="ab12" * 16))
-    assert text.startswith("# Margins \\[2023\\]\n\nDocuments: /reports/northwind  \n")
+    assert text.startswith("# Margins \\[2023\\]\n\nDocuments: /reports/northwind\n")
     assert "## 1. What was the margin?" in text
     assert "because freight and energy costs fell. [1]" in text
     assert (

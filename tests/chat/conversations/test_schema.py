@@ -47,7 +47,8 @@ def test_an_older_file_is_read_searched_and_rated(file: Path, version: int) -> N
     )
     assert [found.exchange for found in search(store, "freight", 9)] == [exchange.id]
     assert [found.summary.title for found in search(store, "old", 9)] == ["Old margin"]
-    store.rate(exchange.id or 0, 1, "", NOON)
+    exchange.thumb = 1
+    store.put(summary.id, exchange, NOON)
     assert len(store.rated()) == 1
     assert store.database.rows("PRAGMA user_version")[0][0] == len(MIGRATIONS)
 

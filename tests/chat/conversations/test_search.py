@@ -16,8 +16,9 @@ def titles(store: ConversationStore, typed: str) -> list[str]:
 
 @pytest.fixture
 def filled(store: ConversationStore) -> ConversationStore:
-    id = store.begin(DOCS, "Dividend", NOON)
-    store.put(id, answered("What dividend does the Board propose?", refusal()), NOON)
+    id, _ = store.begin(
+        DOCS, "Dividend", answered("What dividend does the Board propose?", refusal()), NOON
+    )
     store.put(id, answered("Und die Dividende für Zürich?", refusal()), NOON)
     conversation(store, "What was the operating margin?", title="Margins", at=1)
     return store

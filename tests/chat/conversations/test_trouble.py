@@ -26,7 +26,8 @@ from tests.chat.conversations.exchanges import DOCS, NOON, answered, opened
 store = opened(Path(sys.argv[1]))
 sys.stdin.readline()
 for n in range(40):
-    store.put(store.begin(DOCS, f"{sys.argv[2]} {n}", NOON), answered(f"{sys.argv[2]} {n}"), NOON)
+    title = f"{sys.argv[2]} {n}"
+    store.begin(DOCS, title, answered(title), NOON)
 """
 
 
