@@ -66,6 +66,24 @@ def _ask(options: argparse.Namespace) -> int:
     return ask(_folder(options.docs), _questions(options), options.model, options.json)
 
 
+def _chats_list(options: argparse.Namespace) -> int:
+    from ragopt_tui.commands.chats import list_chats
+
+    return list_chats(options.search, options.json)
+
+
+def _chats_show(options: argparse.Namespace) -> int:
+    from ragopt_tui.commands.chats import show_chat
+
+    return show_chat(options.conversation, options.json)
+
+
+def _chats_export(options: argparse.Namespace) -> int:
+    from ragopt_tui.commands.chats import export_chat
+
+    return export_chat(options.conversation, options.out, options.json)
+
+
 def _questions(options: argparse.Namespace) -> str | Path:
     """Give the one question asked, or the file of questions."""
     if options.questions is not None:
@@ -114,7 +132,27 @@ def _parser() -> argparse.ArgumentParser:
     _add_questions(ask)
     _add_model(ask)
     ask.set_defaults(run=_ask)
+
+    _add_chats(commands.add_parser("chats", help="list, show and export conversations"))
     return parser
+
+
+def _add_chats(parser: argparse.ArgumentParser) -> None:
+    chats = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    listed = chats.add_parser("list", help="the conversations, the last used first")
+    listed.add_argument("--search", metavar="WORDS", help="only those that hold all these words")
+    listed.set_defaults(run=_chats_list)
+    shown = chats.add_parser("show", help="one conversation, as Markdown or JSON")
+    shown.set_defaults(run=_chats_show)
+    exported = chats.add_parser("export", help="write one conversation to a Markdown file")
+    exported.set_defaults(run=_chats_export)
+    for command in (shown, exported):
+        command.add_argument(
+            "conversation", metavar="N", type=_positive, help="its number in `chats list`"
+        )
+    exported.add_argument("--out", metavar="FILE", help="default: the title in this folder")
+    for command in (listed, shown, exported):
+        command.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _add_questions(parser: argparse.ArgumentParser) -> None:

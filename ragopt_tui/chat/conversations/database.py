@@ -201,6 +201,8 @@ def _connection(file: Path, query: str, busy_seconds: float) -> sqlite3.Connecti
         db.row_factory = sqlite3.Row
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA synchronous = FULL")
+        # What is deleted is overwritten, not only unlinked.
+        db.execute("PRAGMA secure_delete = ON")
         if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal" and not query:
             _use_journal(db)
     except BaseException:

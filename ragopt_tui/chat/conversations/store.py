@@ -142,7 +142,11 @@ class ConversationStore:
     def forget_deleted(self, before: datetime) -> None:
         """Remove conversations deleted before a moment from the disk, with all that is in them."""
         with self.database.writing() as db:
-            db.execute("DELETE FROM conversations WHERE deleted < ?", (stamp(before),))
+            gone = db.execute("DELETE FROM conversations WHERE deleted < ?", (stamp(before),))
+            if gone.rowcount:
+                # The indexes keep words of deleted rows until they are merged.
+                db.execute("INSERT INTO exchange_words (exchange_words) VALUES ('optimize')")
+                db.execute("INSERT INTO title_words (title_words) VALUES ('optimize')")
 
     def put(self, conversation: int, exchange: Exchange, now: datetime) -> int:
         """Add an exchange, or bring the one with its id up to date, and give its id.

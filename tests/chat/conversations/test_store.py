@@ -114,6 +114,20 @@ def test_what_was_deleted_last_comes_back_and_is_forgotten_after_a_while(
     assert [s.id for s in store.summaries()] == [second]
 
 
+def test_a_forgotten_conversation_leaves_no_word_in_the_file(
+    store: ConversationStore, file: Path
+) -> None:
+    kept = conversation(store, "What about goodwill?")
+    gone = conversation(store, "Whatabout Xylophonia?", title="Xylophonia")
+    store.delete(gone, NOON)
+    store.forget_deleted(before=NOON + timedelta(hours=1))
+    store.close()
+    content = file.read_bytes().lower()
+    assert b"xylophonia" not in content
+    assert b"goodwill" in content
+    assert len(opened(file).exchanges(kept)) == 1
+
+
 def test_an_answer_that_comes_after_the_conversation_was_deleted_brings_it_back(
     store: ConversationStore,
 ) -> None:
