@@ -60,13 +60,15 @@ class Indexing:
 
     @property
     def line(self) -> str:
-        """One quiet line: `reading documents… 43 %`, `12 documents · 14:32 report.md changed`."""
+        """One quiet line: `reading documents… 43 %`, `14:32 report.md changed · 12 documents`."""
+        if self.problem:
+            return f"! {self.problem}"
         if self.running:
             percent = "" if self.fraction is None else f" {self.fraction:.0%}"
             parts = [f"● reading documents…{percent}", self.left, self.noticed]
         else:
-            parts = [f"! {self.problem}" if self.problem else summary_line(self.summary)]
-            parts += [] if self.problem else [self.noticed]
+            # What is new first, as a small window cuts the end.
+            parts = [self.noticed, summary_line(self.summary)]
         return " · ".join(filter(None, parts))
 
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual.content import Content
+
 from ragopt_tui.chat.source_changes import SourceChange
+from ragopt_tui.ui.wording import MUTED
 
 _ABOUT_ANSWER = {
     "changed": "! Changed since this answer:",
     "gone": "! No longer in the folder:",
     "renamed": "Renamed since this answer:",
 }
-_ABOUT_SOURCE = {"changed": "! changed since", "gone": "! no longer there", "renamed": "renamed"}
+_ABOUT_SOURCE = {
+    "changed": ("! changed since", "$text-warning"),
+    "gone": ("! no longer there", "$text-warning"),
+    "renamed": ("renamed", MUTED),
+}
 
 
 def about_answer(changes: Sequence[SourceChange]) -> list[str]:
@@ -24,9 +31,9 @@ def about_answer(changes: Sequence[SourceChange]) -> list[str]:
     return lines
 
 
-def about_source(change: SourceChange | None) -> str:
+def about_source(change: SourceChange | None) -> Content:
     """Give the mark of one source: `! changed since`; empty where nothing changed."""
-    return _ABOUT_SOURCE[change.kind] if change else ""
+    return Content.styled(*_ABOUT_SOURCE[change.kind]) if change else Content()
 
 
 def _name(change: SourceChange) -> str:

@@ -133,6 +133,7 @@ def refusal(question: str = QUESTION) -> Answer:
         variant="quotes",
         index_version="g1.v14",
         seconds=0.22,
+        sources=STATES,
     )
 
 
@@ -149,6 +150,7 @@ def unsupported(question: str = QUESTION) -> Answer:
         dangling=(7,),
         unsupported="15.8 % stands in no cited passage.",
         quotes=quotes_answer(question),
+        sources=STATES,
     )
 
 
@@ -289,6 +291,7 @@ class ScriptedLibrary:
     files: list[FileRecord] = field(default_factory=lambda: list(RECORDS))
     begun: list[bool] = field(default_factory=list)
     changed: list[SourceChange] = field(default_factory=list)
+    differs: Difference = field(default_factory=Difference)
 
     def begin(self, rebuild: bool = False) -> Indexing:
         self.begun.append(rebuild)
@@ -301,7 +304,7 @@ class ScriptedLibrary:
         return list(self.files)
 
     def difference(self) -> Difference:
-        return Difference()
+        return self.differs
 
     def watch(self, stop: Stop) -> Iterator[News]:
         return iter(())

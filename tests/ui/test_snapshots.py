@@ -10,12 +10,17 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable
 
+from ragopt_tui.chat.source_changes import SourceChange
+from ragopt_tui.knowledge.difference import Difference
 from ragopt_tui.settings import Settings
 from ragopt_tui.ui.widgets.document_view import DocumentView
 from ragopt_tui.ui.widgets.prompt import Prompt
 from tests.ui.scripted import (
     EMBEDDING,
+    NOON,
     QUESTION,
+    REPORT,
+    STATES,
     ScriptedEngine,
     ScriptedLibrary,
     died,
@@ -25,7 +30,7 @@ from tests.ui.scripted import (
     scripted_app,
     unsupported,
 )
-from tests.ui.waiting import answered, ask, ready, shown, until
+from tests.ui.waiting import answered, ask, main_screen, ready, shown, until
 
 Compare = Callable[..., bool]
 Step = Callable[[Pilot[Any]], Awaitable[None]]
@@ -135,6 +140,26 @@ def test_small_terminal_with_sources_over_the_chat(snap_compare: Compare) -> Non
 
     app = scripted_app(events_of(quotes_answer()))
     assert snap_compare(app, terminal_size=SMALL, run_before=over)
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE], ids=["small", "wide"])
+def test_a_changed_source(snap_compare: Compare, size: tuple[int, int]) -> None:
+    async def changed(pilot: Pilot[Any]) -> None:
+        await asking()(pilot)
+        library.differs = Difference(changed=(REPORT,))
+        library.changed = changes
+        await main_screen(pilot.app).workspace.read_changes(NOON)
+        await shown(pilot, "! Changed since this answer")
+        await shown(pilot, "12:00 northwind")
+        await until(pilot, lambda: not pilot.app.workers)
+
+    changes = [
+        SourceChange(STATES[0], "changed"),
+        SourceChange(STATES[1], "renamed", "calls/q4_2023.txt"),
+    ]
+    library = ScriptedLibrary()
+    app = scripted_app(events_of(quotes_answer()), library=library)
+    assert snap_compare(app, terminal_size=size, run_before=changed)
 
 
 def test_light_theme(snap_compare: Compare) -> None:

@@ -113,5 +113,5 @@ class ReadingScreen(ConversingScreen):
             return
         for card in cards:
             if card.is_attached:
-                await card.show_changes(changes)
+                card.show_changes(changes)
         self.sources.mark(changes)

@@ -73,7 +73,7 @@ class AnswerCard(VerticalGroup):
         if answer.sources:
             self.post_message(AnswerDrawn())
 
-    async def show_changes(self, changes: Iterable[SourceChange]) -> None:
+    def show_changes(self, changes: Iterable[SourceChange]) -> None:
         """Say which sources are no longer what they were when the answer was given."""
         marked = self.evidence.marked(changes)
         if marked == self.evidence:
@@ -82,10 +82,11 @@ class AnswerCard(VerticalGroup):
         for chip in self.query(CitationChip):
             chip.evidence = self.evidence
             chip.refresh()
-        await self.query(".-since").remove()
-        since = about_answer(marked.changes_beneath())
-        await self.mount_all([_remark(line, "since") for line in since], after=self._text)
-        self.set_class(bool(since), "-outdated")
+        # Nothing is waited for, so that a newer check cannot end this one half drawn.
+        self.query(".-since").remove()
+        since = [_since(line) for line in about_answer(marked.changes_beneath())]
+        self.mount_all(since, after=self._text)
+        self.set_class(any(line.has_class("-problem") for line in since), "-outdated")
 
     async def stop(self) -> None:
         """Say that the user ended it, and keep what had come."""
@@ -140,6 +141,11 @@ def _remarks(answer: Answer) -> Iterator[Static]:
         named = ", ".join(f"[{n}]" for n in answer.dangling)
         points = "points" if len(answer.dangling) == 1 else "point"
         yield _remark(f"! {named} {points} at no source.", "problem")
+
+
+def _since(line: str) -> Static:
+    remark = _remark(line, "problem" if line.startswith("!") else "muted")
+    return remark.add_class("-since")
 
 
 def _remark(text: str, kind: str) -> Static:

@@ -39,19 +39,17 @@ class CitationChip(Widget, can_focus=True):
     def render(self) -> Content:
         """Draw the number, the file, its lines, and whether it changed since."""
         cited = self.citation
-        where = place(cited.page, cited.line_start, cited.line_end)
+        where = Content.styled(place(cited.page, cited.line_start, cited.line_end), MUTED)
         since = about_source(self.evidence.change_of(cited.file))
+        about = Content("  ").join([where, *([since] if since else [])])
         mark = "▸" if self.has_focus else " "
-        room = (
-            self.size.width - len(where) - len(str(cited.n)) - 7 - (len(since) + 2 if since else 0)
-        )
+        room = self.size.width - len(about) - len(str(cited.n)) - 7
         return Content.assemble(
             (f"{mark} [{cited.n}]", "bold $text-accent"),
             " ",
             (shorten(cited.file, max(8, room)), ""),
             "  ",
-            (where, MUTED),
-            (f"  {since}" if since else "", "$text-warning"),
+            about,
         )
 
     def on_focus(self) -> None:

@@ -50,7 +50,7 @@ class SourceCard(Widget, can_focus=True):
         about = [Content.styled(one_line(line, width), MUTED) for line in _about(passage)]
         since = about_source(self.evidence.change_of(passage.file))
         if since:
-            about.insert(0, Content.styled(since, "$text-warning"))
+            about.insert(0, since)
         text = self._whole() if self.has_focus else self._excerpt(width)
         return Content("\n").join([head, *about, *([text] if text.plain.strip() else [])])
 
