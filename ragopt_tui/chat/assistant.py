@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ragopt_tui.chat.answer import Answer
 from ragopt_tui.chat.backends import Backend, load_backend
+from ragopt_tui.chat.figures.verify import with_verified_quotes
 from ragopt_tui.chat.generate import Cancelled, OnEvent, generate_answer
 from ragopt_tui.chat.opened_document import OpenedDocument, open_document, with_exact_lines
 from ragopt_tui.chat.quotes import UnitVectors, answer_with_quotes
@@ -154,7 +155,8 @@ class Assistant:
             answer = self._generated(found, variant, on_event, cancelled)
         if cancelled():
             raise Cancelled
-        answer = with_sources(with_exact_lines(answer, self._location), states)
+        answer = with_exact_lines(with_verified_quotes(answer), self._location)
+        answer = with_sources(answer, states)
         return answer.after(time.monotonic() - started)
 
     def document(self, file: str) -> OpenedDocument:

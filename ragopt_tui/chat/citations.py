@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,12 +19,24 @@ _CITATION = re.compile(rf"(?<![\\!])\[(?:{_ITEM})(?:\s?[,;]\s?(?:{_ITEM}))*\](?!
 _RANGE = re.compile(r"(\d+)\s?[-–]\s?(\d+)", re.ASCII)
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*$", re.MULTILINE)
 _BACKTICKS = re.compile(r"(?<![\\`])`+")
-_LINE = re.compile(r"[^\n]+")
+_LINE = re.compile(r"(?:^[ \t]*\|[^\n]*(?:\n|\Z))+|[^\n]+", re.MULTILINE)
+"""A line, or the lines of a Markdown table."""
+_INTRODUCES = re.compile(r":[\s*_]*(?:\[[\d\s,;–-]+\][\s*_]*)*$")
+_LISTED = re.compile(r"[ \t]*(?:[-*+|]|\d{1,3}[.)])")
 
 
 @dataclass(frozen=True, slots=True)
 class CitationSpan:
     """`text[start:end]` is one bracket; `numbers` are those in it, ranges spelt out."""
+
+    start: int
+    end: int
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CitedSentence:
+    """`text[start:end]` is a sentence with the brackets that cite for it; `numbers` are theirs."""
 
     start: int
     end: int
@@ -84,6 +96,64 @@ def cite_answer(text: str, evidence: Sequence[Hit]) -> tuple[Citation, ...]:
         start, end = _best_unit(passage, claims[n])
         citations.append(cite(n, passage, start, end))
     return tuple(citations)
+
+
+def cited_sentences(text: str, spans: Sequence[CitationSpan]) -> list[CitedSentence]:
+    """Part an answer into its sentences, line by line; `spans` are its citations.
+
+    A bracket behind a sentence's full stop belongs to that sentence, and a full stop within round
+    brackets ends none. A table is one sentence. What a line with citations and a colon introduces
+    is cited by them, unless it cites for itself.
+    """
+    starts = [span.start for span in spans]
+    sentences: list[CitedSentence] = []
+    introduced: tuple[int, ...] = ()
+    for line in _LINE.finditer(text):
+        first_of_line = len(sentences)
+        listed = _LISTED.match(line.group()) is not None
+        for start, end in _whole_sentences(text, line.start(), line.end()):
+            own = spans[bisect_left(starts, start) : bisect_left(starts, end)]
+            late = _leading(text, start, own) if len(sentences) > first_of_line else 0
+            if late:
+                before = sentences.pop()
+                numbers = before.numbers + _numbers_of(own[:late])
+                sentences.append(CitedSentence(before.start, own[late - 1].end, numbers))
+                start = own[late - 1].end
+            if text[start:end].strip():
+                numbers = _numbers_of(own[late:]) or (introduced if listed else ())
+                sentences.append(CitedSentence(start, end, numbers))
+        if not listed and line.group().strip():
+            introduces = len(sentences) > first_of_line and _INTRODUCES.search(line.group())
+            introduced = sentences[-1].numbers if introduces else ()
+    return sentences
+
+
+def _leading(text: str, start: int, own: Sequence[CitationSpan]) -> int:
+    """Count the brackets that stand before the first word of a sentence."""
+    count = 0
+    for span in own:
+        if text[start : span.start].strip(" .;,"):
+            break
+        start = span.end
+        count += 1
+    return count
+
+
+def _numbers_of(spans: Sequence[CitationSpan]) -> tuple[int, ...]:
+    return tuple(number for span in spans for number in span.numbers)
+
+
+def _whole_sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Give the sentences of a line, those that a full stop in round brackets parts as one."""
+    line = text[start:end]
+    spans = [(0, len(line.rstrip()))] if line.lstrip().startswith("|") else sentence_spans(line)
+    begin = -1
+    for first, last in spans:
+        begin = start + first if begin < 0 else begin
+        sentence = text[begin : start + last]
+        if sentence.count("(") <= sentence.count(")") or last == spans[-1][1]:
+            yield begin, start + last
+            begin = -1
 
 
 def _spans(text: str) -> Iterator[CitationSpan]:
@@ -154,27 +224,13 @@ def _closes(text: str, opening: re.Match[str], closing: re.Match[str]) -> bool:
 
 
 def _claims(text: str, spans: Sequence[CitationSpan]) -> dict[int, set[str]]:
-    """Give for each number the words of the sentences it is cited in.
-
-    A bracket that stands alone behind a sentence's full stop belongs to that sentence.
-    """
-    sentences = list(_sentences_of_lines(text))
-    starts = [start for start, _ in sentences]
+    """Give for each number the words of the sentences it is cited in."""
     claims: dict[int, set[str]] = {}
-    for span in spans:
-        at = max(0, bisect_right(starts, span.start) - 1)
-        words = _words(text[slice(*sentences[at])])
-        if at and not text[sentences[at][0] : span.start].strip("[]0123456789,;-– "):
-            words |= _words(text[slice(*sentences[at - 1])])
-        for number in span.numbers:
+    for sentence in cited_sentences(text, spans):
+        words = _words(text[sentence.start : sentence.end])
+        for number in sentence.numbers:
             claims.setdefault(number, set()).update(words)
     return claims
-
-
-def _sentences_of_lines(text: str) -> Iterator[tuple[int, int]]:
-    for line in _LINE.finditer(text):
-        for start, end in sentence_spans(line.group()):
-            yield line.start() + start, line.start() + end
 
 
 def _words(text: str) -> set[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from ragopt_tui.chat.answer import Answer
 from ragopt_tui.chat.backends import Backend
 from ragopt_tui.chat.citations import cite_answer, parse_citations
+from ragopt_tui.chat.figures.verify import verify_figures
 from ragopt_tui.chat.prompt import REFUSAL, build_prompt, is_refusal
 from ragopt_tui.chat.support import unsupported_reason
 from ragopt_tui.errors import RagoptError
@@ -63,19 +64,22 @@ def generate_answer(
 def checked(
     question: str, text: str, evidence: Sequence[Hit], variant: str, index_version: str
 ) -> Answer:
-    """Make an answer of generated text: citations found, refusal recognised, support examined."""
-    refused = is_refusal(text)
-    parsed = parse_citations("" if refused else text, len(evidence))
+    """Make an answer of generated text: refusal recognised, citations and figures looked up."""
+    if is_refusal(text):
+        return Answer(question, REFUSAL, True, (), tuple(evidence), variant, index_version)
+    verified = verify_figures(text, evidence, question)
     return Answer(
         question=question,
-        text=REFUSAL if refused else text,
-        refused=refused,
-        citations=() if refused else cite_answer(text, evidence),
+        text=text,
+        refused=False,
+        citations=cite_answer(text, evidence),
         evidence=tuple(evidence),
         variant=variant,
         index_version=index_version,
-        dangling=parsed.dangling,
-        unsupported="" if refused else unsupported_reason(text, evidence),
+        dangling=parse_citations(text, len(evidence)).dangling,
+        unsupported=unsupported_reason(text, evidence, verified.figures),
+        figures=verified.figures,
+        uncited=verified.uncited,
     )
 
 

@@ -5,22 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ragopt_tui.chat.answer import CheckedFigure
 from ragopt_tui.chat.citations import parse_citations
 from ragopt_tui.knowledge.passage import Hit
 from ragopt_tui.knowledge.sentences import sentence_spans
 from ragopt_tui.knowledge.words import content_stems, stems_of
 
-_FIGURE = re.compile(r"\d[\d,.\u00a0]*\d|\d")
 _CITATION = re.compile(r"\[[\d\s,;–-]+\]")
 _ENOUGH = 0.6
 """The least share of a sentence's words that its cited passages must hold."""
 
 
-def unsupported_reason(text: str, evidence: Sequence[Hit]) -> str:
+def unsupported_reason(
+    text: str, evidence: Sequence[Hit], figures: Sequence[CheckedFigure]
+) -> str:
     """Give one sentence that says why `text` does not follow from what it cites, or "".
 
-    Checked: there are citations, none points nowhere, every figure stands in a cited passage,
-    and each cited sentence shares most of its words with what it cites.
+    Checked: there are citations, none points nowhere, each of its `figures` stands in a cited
+    passage or follows from them, and each cited sentence shares most of its words with what it
+    cites.
     """
     cited = parse_citations(text, len(evidence))
     if cited.dangling:
@@ -28,6 +31,12 @@ def unsupported_reason(text: str, evidence: Sequence[Hit]) -> str:
         return f"It cites {unknown}, but there are {len(evidence)} passages."
     if not cited.numbers:
         return "It cites no passage."
+    known = set(cited.numbers)
+    for figure in figures:
+        if figure.status == "not found":
+            return f"The figure {figure.text} is in no passage that it cites, and follows from none."
+        if known.isdisjoint(figure.found_in):
+            return f"The figure {figure.text} is in a passage that it does not cite."
     for start, end in sentence_spans(text):
         sentence = text[start:end]
         numbers = parse_citations(sentence, len(evidence)).numbers or cited.numbers
@@ -40,16 +49,9 @@ def unsupported_reason(text: str, evidence: Sequence[Hit]) -> str:
 def _unsupported(sentence: str, cited: Sequence[Hit]) -> str:
     said = _CITATION.sub(" ", sentence)
     held = "\n".join(hit.passage.indexed_text for hit in cited)
-    figures = {_plain(figure) for figure in _FIGURE.findall(held)}
-    for figure in _FIGURE.findall(said):
-        if _plain(figure) not in figures:
-            return f"The figure {figure} stands in no passage that it cites."
     words = [word for word in content_stems(said) if not word[0].isdigit()]
     known = set(stems_of(held))
     if words and sum(word in known for word in words) < _ENOUGH * len(words):
         return "Most of its words stand in no passage that it cites."
     return ""
 
-
-def _plain(figure: str) -> str:
-    return figure.replace(",", "").replace("\u00a0", "").rstrip(".")

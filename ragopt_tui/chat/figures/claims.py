@@ -1,0 +1,77 @@
+"""The figures that an answer states, sentence by sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ragopt_tui.chat.citations import CitationSpan, CitedSentence
+from ragopt_tui.chat.figures.grammar import Figure, find_figures
+from ragopt_tui.chat.figures.markup import Plain, plain_markdown
+from ragopt_tui.chat.figures.matching import Claim
+from ragopt_tui.chat.figures.moments import Moment
+from ragopt_tui.chat.figures.numerals import Convention
+from ragopt_tui.chat.figures.periods import bound_periods
+from ragopt_tui.chat.figures.quantities import Quantity
+from ragopt_tui.chat.figures.senses import Sense, is_base, is_level, sense_in
+from ragopt_tui.chat.figures.words import stems_in
+
+_FEWEST_WORDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """The figures of one sentence, read without its Markdown marks.
+
+    `claims` are its quantities by their index in `figures`; `periods` the year or date that such
+    a quantity is stated for, or several that it may be.
+    """
+
+    sentence: CitedSentence
+    plain: Plain
+    figures: tuple[Figure, ...]
+    claims: dict[int, Claim]
+    periods: dict[int, tuple[Moment, ...]]
+
+    @property
+    def says_something(self) -> bool:
+        """Whether there is anything to cite for: a figure, or more than a word or a heading."""
+        if self.figures:
+            return True
+        words = self.plain.text.strip()
+        introduces = words.endswith(":") or words.startswith("#")
+        return not introduces and len(words.split()) > _FEWEST_WORDS
+
+    def span(self, figure: Figure) -> tuple[int, int]:
+        """Give where a figure stands in the answer's text."""
+        return self.plain.span(figure.start, figure.end)
+
+
+def read_statements(
+    text: str,
+    sentence: CitedSentence,
+    spans: Sequence[CitationSpan],
+    convention: Convention,
+    verbatim: bool,
+) -> Statements:
+    """Read one sentence of an answer; `verbatim` where it is quoted from a passage."""
+    brackets = [(span.start, span.end) for span in spans]
+    plain = plain_markdown(text, sentence.start, sentence.end, brackets)
+    figures = tuple(
+        figure for figure in find_figures(plain.text, convention) if not _is_mere_word(figure)
+    )
+    stems = stems_in(plain.text)
+    claims = {}
+    for index, figure in enumerate(figures):
+        if isinstance(figure, Quantity):
+            way, nature = sense_in(plain.text, figure.start, figure.end)
+            sign = (-1 if figure.value < 0 else 1) if figure.signed else 0
+            sense = Sense(sign, figure.bracketed, way, nature)
+            before = plain.text[: figure.start]
+            claims[index] = Claim(figure, sense, stems, is_level(before), is_base(before), verbatim)
+    return Statements(sentence, plain, figures, claims, bound_periods(plain.text, figures))
+
+
+def _is_mere_word(figure: Figure) -> bool:
+    """Say whether it is a small number in words that measures nothing: the two segments."""
+    return isinstance(figure, Quantity) and figure.worded and not figure.unit and figure.scale == 1

@@ -1,0 +1,170 @@
+"""Whether a figure follows from cited figures by one step of arithmetic, and by which."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import combinations
+
+from ragopt_tui.chat.figures.matching import Claim, is_rounded
+from ragopt_tui.chat.figures.operands import Operands, operands_for
+from ragopt_tui.chat.figures.passages import ReadPassage
+from ragopt_tui.chat.figures.quantities import Quantity
+from ragopt_tui.chat.figures.sources import Source
+from ragopt_tui.chat.figures.statement import Statement
+from ragopt_tui.chat.figures.units import same_unit
+
+_CHANGE = re.compile(
+    r"\b(?:chang\w*|differ\w*|gap|swing|spread|growth|increase|decrease|decline|rise|reduction)\b",
+    re.IGNORECASE,
+)
+_SHARE = re.compile(
+    r"\b(?:shares?|proportion|portion|fraction|accounts?|accounted|accounting|represent\w*|made up|makes up|"
+    r"contribut\w*|margin|ratio|of (?:the |its |total |group |consolidated )*\w+|as an? (?:percentage|share|"
+    r"proportion)|weight)\b",
+    re.IGNORECASE,
+)
+_SUM = re.compile(
+    r"\b(?:total\w*|together|sum\w*|combined|aggregate\w*|altogether|overall|both|in all|plus|cumulative\w*|"
+    r"added|adding|jointly)\b",
+    re.IGNORECASE,
+)
+_MOST_TERMS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Computation:
+    """`formula` as text, such as "(1,121.7 − 1,058.3) / 1,058.3 = 6.0 %", and its passages."""
+
+    formula: str
+    passages: tuple[int, ...]
+
+
+def computation_of(
+    claim: Claim, statement: Statement, found: Sequence[Source], cited: Iterable[ReadPassage]
+) -> Computation | None:
+    """Find a difference, growth, ratio, share or sum of cited figures that gives the claim.
+
+    Operands are figures that the answer itself states and the evidence holds (`found`), else cells
+    of the rows that it names in one row or one column, or figures of one sentence that speaks of
+    the same. The words of the statement must speak of such an operation.
+    """
+    for operands in operands_for(statement, found, cited):
+        for computation in _computations(claim, statement, operands):
+            return computation
+    return None
+
+
+def _computations(claim: Claim, statement: Statement, operands: Operands) -> Iterator[Computation]:
+    said = claim.quantity
+    if _way(claim) or (not claim.level and _CHANGE.search(statement.words)):
+        for later, earlier in operands.pairs():
+            yield from _changes(claim, later, earlier)
+    for part, whole in operands.pairs():
+        if said.unit == "x" or (
+            said.unit == "%" and not said.points and _SHARE.search(statement.words)
+        ):
+            yield from _quotient(claim, part, whole)
+    if said.unit not in ("%", "x") and _SUM.search(statement.words):
+        for size in range(2, _MOST_TERMS + 1):
+            for terms in combinations(operands.sources, size):
+                yield from _sum(claim, terms)
+
+
+def _changes(claim: Claim, later: Source, earlier: Source) -> Iterator[Computation]:
+    a, b = later.quantity, earlier.quantity
+    if not same_unit(a.unit, b.unit) or a.unit == "x" != claim.quantity.unit:
+        return
+    if claim.quantity.unit == "%" and not claim.quantity.points:
+        yield from _growth(claim, later, earlier)
+        return
+    difference = a.value - b.value
+    if difference < 0 and not _way(claim):
+        later, earlier, a, b, difference = earlier, later, b, a, -difference
+    said = claim.quantity
+    alike = said.unit == a.unit if said.points or a.unit == "%" else _is_amount_like(said, a)
+    is_exact_enough = said.step >= min(a.step, b.step)
+    is_right = difference != 0 and is_rounded(said.value, said.step, difference)
+    if alike and is_exact_enough and is_right and _goes(claim, difference):
+        sign = "−" if difference < 0 and not said.signed else ""
+        yield _result(" − ".join(_shown(a, b)), f"{sign}{said.text}", later, earlier)
+
+
+def _growth(claim: Claim, later: Source, earlier: Source) -> Iterator[Computation]:
+    said, a, b = claim.quantity, later.quantity, earlier.quantity
+    if a.unit == "%" or b.value <= 0:
+        return
+    growth = (a.value - b.value) / b.value * 100
+    if growth and _goes(claim, growth) and is_rounded(said.value, said.step, growth):
+        new, old = _shown(a, b)
+        yield _result(f"({new} − {old}) / {old}", _percent(growth, said), later, earlier)
+
+
+def _quotient(claim: Claim, part: Source, whole: Source) -> Iterator[Computation]:
+    said, a, b = claim.quantity, part.quantity, whole.quantity
+    if not same_unit(a.unit, b.unit) or a.unit in ("%", "x") or b.value == 0:
+        return
+    quotient = abs(a.value / b.value)
+    if said.unit == "%":
+        if quotient > 1:
+            return
+        quotient *= 100
+    if said.value > 0 and is_rounded(said.value, said.step, quotient):
+        result = _percent(quotient, said) if said.unit == "%" else f"{_at_step(quotient, said)}x"
+        yield _result(" / ".join(_shown(a, b)), result, part, whole)
+
+
+def _sum(claim: Claim, terms: Sequence[Source]) -> Iterator[Computation]:
+    said = claim.quantity
+    quantities = [term.quantity for term in terms]
+    if not all(
+        same_unit(quantities[0].unit, q.unit) and _is_amount_like(said, q) for q in quantities
+    ):
+        return
+    total = sum((q.value for q in quantities), Decimal(0))
+    is_exact_enough = said.step >= min(q.step for q in quantities)
+    is_right = all(q.value for q in quantities) and is_rounded(said.value, said.step, total)
+    is_right = is_right and (not said.signed or (said.value < 0) == (total < 0))
+    if is_exact_enough and is_right:
+        yield _result(" + ".join(_shown(*quantities)), said.text, *terms)
+
+
+def _way(claim: Claim) -> int:
+    return claim.sense.sign or {"up": 1, "down": -1, "": 0}[claim.sense.way]
+
+
+def _goes(claim: Claim, change: Decimal) -> bool:
+    """Say whether a change goes the way that the claim's words say; up where they say none."""
+    return (change > 0) == (_way(claim) >= 0)
+
+
+def _is_amount_like(said: Quantity, held: Quantity) -> bool:
+    if held.unit in ("%", "x"):
+        return False
+    return same_unit(said.unit, held.unit) or not (said.unit and held.unit)
+
+
+def _shown(*quantities: Quantity) -> list[str]:
+    """Write operands as numerals where their scales agree, else with unit and scale."""
+    alike = len({(q.scale, q.unit == "%") for q in quantities}) == 1
+    return [_numeral(q) if alike else q.text for q in quantities]
+
+
+def _numeral(quantity: Quantity) -> str:
+    sign = "−" if quantity.value < 0 else ""
+    return f"{sign}{quantity.shown:,f}" + (" %" if quantity.unit == "%" else "")
+
+
+def _percent(value: Decimal, said: Quantity) -> str:
+    return f"{_at_step(value, said)} %"
+
+
+def _at_step(value: Decimal, said: Quantity) -> str:
+    return f"{value.quantize(said.step):,f}".replace("-", "−")
+
+
+def _result(left: str, right: str, *operands: Source) -> Computation:
+    passages = tuple(sorted({operand.passage for operand in operands}))
+    return Computation(f"{left} = {right}", passages)

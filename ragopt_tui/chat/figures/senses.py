@@ -1,0 +1,186 @@
+"""What words make of a figure's sign: fell by 5 %, a loss of 6.4 million, dividends paid."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Way = Literal["up", "down", ""]
+Nature = Literal["profit", "loss", "outlay", ""]
+
+_UP = (
+    r"(?<![-\w])(?:rose|ris(?:e|es|en|ing)|increas\w+|gr[eo]w(?:n|s|ing|th)?|up(?!\s+to)|gain(?:ed|s|ing)?"
+    r"|higher|improv\w+|climb\w*|expand\w*|expansion|widen\w*|add(?:ed|s)|jump\w*|surg\w+|advanc\w+|"
+    r"more|greater|exceed\w*|recover\w*|strengthen\w*|accelerat\w*|larger|rais\w+|uplift)\b"
+)
+_DOWN = (
+    r"(?<![-\w])(?:fell|fall(?:s|en|ing)?|declin\w+|decreas\w+|drop\w*|down|lower\w*|reduc\w+|"
+    r"shr[aiu]nk\w*|narrow\w*|contract(?:ed|ion)|less(?!\s+(?:a|an|the|any)\b)|fewer|smaller|weaken\w*|slip\w*|sank|slid|"
+    r"plung\w*|cut|worsen\w*|deteriorat\w*|eased|shortfall|retreat\w*|slump\w*|tumbl\w*)\b"
+)
+_WAY_BEFORE = re.compile(
+    rf"(?:(?P<up>{_UP})|(?P<down>{_DOWN}))(?P<gap>(?:(?!{_UP}|{_DOWN})[^\d,;:()]){{0,48}})$",
+    re.IGNORECASE,
+)
+_WAY_AFTER = re.compile(
+    rf"(?:\s+(?!to\b|from\b|in\b|and\b|at\b|of\b|as\b|for\b|on\b|by\b)[\w-]+){{0,2}}?\s+"
+    rf"(?:(?P<up>{_UP}|\babove\b)|(?P<down>{_DOWN}|\bbelow\b))(?!\s+(?:to|from|by)\b)",
+    re.IGNORECASE,
+)
+_LEVEL = re.compile(
+    r"\b(?:to|from|at|against|versus|vs\.?|with|than|towards?|between|reach(?:ed|ing)|total(?:l?ed|l?ing)?)"
+    r"\s+(?:(?:about|around|roughly|nearly|almost|approximately|only|just|over|a|an|the)\s+)*$",
+    re.IGNORECASE,
+)
+_BASE = re.compile(
+    r"\b(?:from|against|versus|vs\.?|than|with|compared to|over)\s+(?:(?:about|the|a|an|some)\s+)*$",
+    re.IGNORECASE,
+)
+_LEVEL_GAP = re.compile(r"\b(?:to|from|than|at|against)\b|\bw(?:as|ere)\b|\bis\b", re.IGNORECASE)
+_CHANGE_NOUN = re.compile(
+    r"\b(?:growth|increase|rise|gain|uplift|decline|decrease|drop|reduction|fall|change)"
+    r"\s+(?:was|is|of|came to|amounted to)\s+$",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(
+    r"[;:!?]\s|\.\s|,\s(?:and|but|while|whereas|which|with|after|as|or)\b|\s[—–·]\s"
+)
+
+_LOSS = r"loss(?:es)?|lost|deficits?|shortfall|outflows?"
+_PROFIT = (
+    r"income(?!\s+tax)|profits?|earnings|earned|gains?|surplus|ebitda|ebit|result|eps|returns?|"
+    r"margins?|cash\s+flows?|inflows?"
+)
+_OUTLAY = (
+    r"expens\w*|costs?|charg(?:e|es|ed)|paid|pay(?:s|ing|ments?|able)?|spen[dt]|spending|(?<!-)us(?:e|ed|es)|"
+    r"purchas\w+|repa(?:id|y\w*)|repurchas\w+|dividends?|distribut\w+|tax(?:es|ation)?|interest|"
+    r"depreciat\w+|amorti[sz]\w+|impair\w+|writ\w+[- ](?:downs?|offs?)|provisions?|capex|expenditures?|"
+    r"invested|investments?|acqui(?:red|sitions?)|redeemed|redemptions?|withdr\w+|deduct\w*|"
+    r"eliminat\w+|discounts?|allowances?|fees?|bought|outlays?|contribut\w+|settle\w*|lapsed|"
+    r"forfeit\w*|dispos\w+|treasury|corporate|overheads?|reduc\w+|lowered|decreas\w+"
+)
+_NATURE = re.compile(
+    rf"\b(?:(?P<loss>{_LOSS})|(?P<profit>{_PROFIT})|(?P<outlay>{_OUTLAY}))\b", re.IGNORECASE
+)
+_BALANCE = re.compile(
+    r"\b(?:assets?|liabilit\w+|equity|payables?|receivables?|loans?|notes|balances?|borrowings)\s*$",
+    re.IGNORECASE,
+)
+_PREPOSITION = re.compile(
+    r"\b(?:of|on|before|from|in|for|after|per|to|by|at|during|with|was|were|is|are|amounted|total\w*|"
+    r"came|stood|reached)\b|[:—–]",
+    re.IGNORECASE,
+)
+_OPENING = re.compile(
+    r"^\W*(?:in|for|during|at|by|on|over|as of)\b[^,]{0,40}?(?:\d{2,4}|quarter|half|year)\b,?",
+    re.IGNORECASE,
+)
+_CHANGE = re.compile(
+    r"\b(?:change|changes|growth|variation|variance|var|increase|decrease|yoy|y/y|delta)\b|[Δ±]",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sense:
+    """How the words around a figure turn it.
+
+    `sign` is -1 or +1 where the figure itself carries one; `open` where brackets leave it open.
+    `way` is the direction of a change, `nature` what a level is of; with an outlay, (4.4) and 4.4
+    mean the same. `change` says that a table's heading or label names a change.
+    """
+
+    sign: int = 0
+    open: bool = False
+    way: Way = ""
+    nature: Nature = ""
+    change: bool = False
+
+    @property
+    def direction(self) -> int:
+        """-1 for what is negative or falls, +1 for what is said to be positive or rise, else 0."""
+        if self.sign:
+            return self.sign
+        if self.way:
+            return 1 if self.way == "up" else -1
+        return -1 if self.nature == "loss" else 0
+
+
+def sense_in(text: str, start: int, end: int) -> tuple[Way, Nature]:
+    """Read the clause that holds the figure `text[start:end]`."""
+    clause = text[:start]
+    for boundary in _CLAUSE.finditer(text, 0, start):
+        clause = text[boundary.end() : start]
+    return _way(clause, text[end : end + 60]), nature_of(clause) or _nature_after(
+        text[end : end + 60]
+    )
+
+
+def nature_of(phrase: str) -> Nature:
+    """Tell what a label or the beginning of a clause speaks of, by its first noun phrase.
+
+    Balances are of no such nature: tax assets, acquisition loans.
+    """
+    plain = _OPENING.sub("", re.sub(r"\([^)]*\)", " ", phrase))
+    parts = _PREPOSITION.split(plain)
+    for part in parts:
+        named = list(_NATURE.finditer(part))
+        if named:
+            if _BALANCE.search(part):
+                return ""
+            kind = named[-1].lastgroup
+            return "loss" if kind == "loss" else "profit" if kind == "profit" else "outlay"
+    return ""
+
+
+def is_level(before: str) -> bool:
+    """Say whether what follows `before` is where something stands, came from or went to."""
+    return _LEVEL.search(before) is not None
+
+
+def is_base(before: str) -> bool:
+    """Say whether what follows `before` is what something is compared with."""
+    return _BASE.search(before) is not None
+
+
+def names_change(heading: str) -> bool:
+    """Say whether a heading or label names a change."""
+    return _CHANGE.search(heading) is not None
+
+
+def contradict(said: Sense, source: Sense) -> bool:
+    """Say whether a statement turns a figure against the way that its source gives it."""
+    if said.open or source.open or said.direction == source.direction:
+        return False
+    outlay = "outlay" in (said.nature, source.nature)
+    if said.direction and source.direction:
+        return not (said.nature == "loss" and said.way == "up")
+    if source.direction:
+        if source.sign < 0:
+            return not outlay
+        return source.nature == "loss" and said.nature == "profit" and not source.way
+    if said.sign < 0:
+        return not outlay
+    if said.way == "down":
+        return source.change
+    return said.nature == "loss" and not said.way and source.nature == "profit"
+
+
+def _way(before: str, after: str) -> Way:
+    if is_level(before):
+        return ""
+    behind = _WAY_AFTER.match(after)
+    ahead = _WAY_BEFORE.search(before)
+    if behind and not (ahead and not ahead["gap"].strip()):
+        return "up" if behind["up"] else "down"
+    if ahead and (_CHANGE_NOUN.search(before) or not _LEVEL_GAP.search(ahead["gap"])):
+        return "up" if ahead["up"] else "down"
+    return ""
+
+
+def _nature_after(after: str) -> Nature:
+    clause = _CLAUSE.split(after)[0]
+    named = _NATURE.search(clause)
+    kind = named.lastgroup if named else ""
+    return "loss" if kind == "loss" else "outlay" if kind == "outlay" else ""
