@@ -143,14 +143,22 @@ def _is_label_column(cell: Cell) -> bool:
 
 
 def _header_lines(lines: Sequence[_Line]) -> int:
-    """Give how many first lines are headers: up to the rule, else up to the first row with figures."""
-    for number, line in enumerate(lines[:6]):
-        if line.is_rule and number:
-            return number + 1
-    for number, line in enumerate(lines[:6]):
-        if any(is_figure(text) for text, _, _ in line.cells[1:]):
-            return number
+    """Give how many first lines are headers: up to the last rule above the first row of figures.
+
+    Without a rule, up to that row.
+    """
+    rules = [number for number, line in enumerate(lines[:6]) if line.is_rule and number]
+    data = next((n for n, line in enumerate(lines[:6]) if _has_figures(line)), None)
+    above = [number for number in rules if data is None or number < data]
+    if rules:
+        return (above[-1] if above else rules[0]) + 1
+    if data is not None:
+        return data
     return 1 if len(lines) > 1 else 0
+
+
+def _has_figures(line: _Line) -> bool:
+    return any(is_figure(text) for text, _, _ in line.cells[1:])
 
 
 def _splitter(passage: Passage) -> str:

@@ -58,6 +58,21 @@ def test_columns_aligned_by_spaces_take_the_group_headings_over_them() -> None:
     assert "(27,004)" in costs
 
 
+def test_columns_may_be_named_between_two_rules() -> None:
+    table = """\
+TABLE B. REVENUE BY SEGMENT ($ thousands)
+------------------------------------------
+                     3 mo. 2024  3 mo. 2023
+------------------------------------------
+Process Sensors         139,412     141,037
+                      ---------   ---------
+Total revenue           268,597     274,513"""
+    assert sentences(passage(table, kind="table")) == [
+        "Process Sensors: 3 mo. 2024 139,412; 3 mo. 2023 141,037",
+        "Total revenue: 3 mo. 2024 268,597; 3 mo. 2023 274,513",
+    ]
+
+
 def test_a_csv_row_names_its_columns_in_words() -> None:
     table = passage(
         'segment,period,revenue_eur_thousands\nBakery,2023-Q1,182640\n"Frozen, Meals",2023-Q1,5',
