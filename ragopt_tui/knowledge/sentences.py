@@ -7,7 +7,7 @@ import re
 _ABBREVIATIONS = frozenset(
     """
     mr mrs ms dr prof st sr jr inc corp ltd co plc llc bros cos dept div est
-    no nos vs approx ca cf e.g i.e al etc fig figs sec para pp vol ed eds
+    no nos vs approx ca cf e.g i.e al etc fig figs sec para pp vol ed eds rs mio mrd tsd mo
     jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k e.u p.a n.v s.a a.m p.m
     """.split()
 )

@@ -29,6 +29,10 @@ def sentences(text: str) -> list[str]:
         ("- one thing\n- another thing", ["- one thing", "- another thing"]),
         ("No stop at the end\n\nA second paragraph", ["No stop at the end", "A second paragraph"]),
         ("See Note No. 3 for details.", ["See Note No. 3 for details."]),
+        (
+            "It paid Rs. 701.9 crore, or 4,2 Mio. €. Fine.",
+            ["It paid Rs. 701.9 crore, or 4,2 Mio. €.", "Fine."],
+        ),
         ("", []),
         ("  \n ", []),
     ],

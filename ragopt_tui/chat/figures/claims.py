@@ -13,7 +13,7 @@ from ragopt_tui.chat.figures.moments import Moment
 from ragopt_tui.chat.figures.numerals import Convention
 from ragopt_tui.chat.figures.periods import bound_periods
 from ragopt_tui.chat.figures.quantities import Quantity
-from ragopt_tui.chat.figures.senses import Sense, is_base, is_level, sense_in
+from ragopt_tui.chat.figures.senses import Sense, is_base, is_level, senses_in
 from ragopt_tui.chat.figures.words import stems_in
 
 _FEWEST_WORDS = 2
@@ -61,14 +61,19 @@ def read_statements(
         figure for figure in find_figures(plain.text, convention) if not _is_mere_word(figure)
     )
     stems = stems_in(plain.text)
+    quantities = [(at, figure) for at, figure in enumerate(figures) if isinstance(figure, Quantity)]
+    senses = senses_in(plain.text, [(figure.start, figure.end) for _, figure in quantities])
     claims = {}
-    for index, figure in enumerate(figures):
-        if isinstance(figure, Quantity):
-            way, nature = sense_in(plain.text, figure.start, figure.end)
-            sign = (-1 if figure.value < 0 else 1) if figure.signed else 0
-            sense = Sense(sign, figure.bracketed, way, nature)
-            before = plain.text[: figure.start]
-            claims[index] = Claim(figure, sense, stems, is_level(before), is_base(before), verbatim)
+    for (at, figure), (way, nature) in zip(quantities, senses, strict=True):
+        before = plain.text[: figure.start]
+        claims[at] = Claim(
+            quantity=figure,
+            sense=Sense(figure.sign, figure.bracketed, way, nature),
+            stems=stems,
+            level=is_level(before),
+            base=is_base(before),
+            verbatim=verbatim,
+        )
     return Statements(sentence, plain, figures, claims, bound_periods(plain.text, figures))
 
 

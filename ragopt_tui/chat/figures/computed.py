@@ -85,9 +85,7 @@ def _changes(claim: Claim, later: Source, earlier: Source) -> Iterator[Computati
         later, earlier, a, b, difference = earlier, later, b, a, -difference
     said = claim.quantity
     alike = said.unit == a.unit if said.points or a.unit == "%" else _is_amount_like(said, a)
-    is_exact_enough = said.step >= min(a.step, b.step)
-    is_right = difference != 0 and is_rounded(said.value, said.step, difference)
-    if alike and is_exact_enough and is_right and _goes(claim, difference):
+    if alike and difference and _is_exactly(said, difference, a, b) and _goes(claim, difference):
         sign = "−" if difference < 0 and not said.signed else ""
         yield _result(" − ".join(_shown(a, b)), f"{sign}{said.text}", later, earlier)
 
@@ -124,11 +122,20 @@ def _sum(claim: Claim, terms: Sequence[Source]) -> Iterator[Computation]:
     ):
         return
     total = sum((q.value for q in quantities), Decimal(0))
-    is_exact_enough = said.step >= min(q.step for q in quantities)
-    is_right = all(q.value for q in quantities) and is_rounded(said.value, said.step, total)
-    is_right = is_right and (not said.signed or (said.value < 0) == (total < 0))
-    if is_exact_enough and is_right:
+    is_signed_right = not said.signed or (said.value < 0) == (total < 0)
+    if (
+        all(q.value for q in quantities)
+        and is_signed_right
+        and _is_exactly(said, total, *quantities)
+    ):
         yield _result(" + ".join(_shown(*quantities)), said.text, *terms)
+
+
+def _is_exactly(said: Quantity, result: Decimal, *operands: Quantity) -> bool:
+    """Say whether a figure is a result, with no more digits than its operands give it."""
+    if abs(said.value) == abs(result):
+        return True
+    return said.step >= min(q.step for q in operands) and is_rounded(said.value, said.step, result)
 
 
 def _way(claim: Claim) -> int:

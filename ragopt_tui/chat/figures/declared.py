@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ragopt_tui.chat.figures.units import CURRENCY_AFTER, CURRENCY_BEFORE, currency_code, scale_of
+from ragopt_tui.chat.figures.words import stems_in
 
 _WORD = r"(?:thousands?|millions?|billions?|trillions?|lakhs?|crores?)"
 _SHORT = r"(?:bn|mn|mln|mm|mio\.?|mrd\.?|tsd\.?|[mkKMbB]|'?000s?)"
@@ -23,6 +24,10 @@ _SCALED = re.compile(
     re.I,
 )
 _MONEY_ONLY = re.compile(rf"(?:\(|\b(?:in|of)\s+|^)(?P<money>{_MONEY})\s*(?:\)|,|;|$|\s)")
+_EXCEPTION = re.compile(
+    rf"\b(?:except|unless|but)\b(?:\s+for)?\s+(?P<what>[\w\s-]+?)\s+(?:in|are in)\s+(?P<scale>{_WORD})\b",
+    re.IGNORECASE,
+)
 _PERCENT = re.compile(
     r"\(\s*%|%\s*\)|^%|%$|\bper\s?cent\b|\bpercent(?:age)?s?\b|\bpct\b|\b(?:in|as)\s+%",
     re.IGNORECASE,
@@ -84,12 +89,17 @@ def declared_in(text: str) -> Declared:
 def combined(texts: Sequence[str]) -> Declared:
     """Give what texts declare together, the nearest to the figure first.
 
-    A nearer text's currency without scale, as in "Earnings per share (€)", keeps a farther one's
+    What a text excepts, as in "C$ millions, except subscribers in thousands", holds for the texts
+    before it that name it. A nearer text's currency without scale, as in "Earnings per share (€)", keeps a farther one's
     scale from applying for certain: `unscaled` is set.
     """
     scale, currency, unscaled = Decimal(0), "", False
     all_said = [declared_in(text) for text in texts]
     for at, said in enumerate(all_said):
+        excepted = _EXCEPTION.search(texts[at])
+        if excepted and not scale and _names(texts[:at], excepted["what"]):
+            scale, currency = scale_of(excepted["scale"]), ""
+            break
         if not scale and said.scale:
             scale = said.scale
         currency = currency or said.currency
@@ -103,3 +113,7 @@ def combined(texts: Sequence[str]) -> Declared:
         basis_points=any(said.basis_points for said in all_said),
         unscaled=unscaled,
     )
+
+
+def _names(texts: Sequence[str], what: str) -> bool:
+    return bool(stems_in(what) & stems_in(" ".join(texts)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ragopt_tui.chat.figures.claims import Statements
 from ragopt_tui.chat.figures.matching import names_moment
@@ -62,19 +62,19 @@ def _is_of(moment: Moment, source: Source) -> bool:
     return bool(source.years & moment.years) and parts_agree
 
 
-def _dates_of_restated(statements: Statements, passages: Iterable[ReadPassage]) -> list[Moment]:
-    """Give the dates of the sentences that say in other words what the statement says."""
+def _dates_of_restated(statements: Statements, passages: Sequence[ReadPassage]) -> list[Moment]:
+    """Give the dates of the sentences that say what the statement says, or what of it those do not."""
     said = stems_in(statements.plain.text)
-    if len(said) < _FEWEST_STEMS:
+    if len(said) < _FEWEST_STEMS or any(not passage.sentences for passage in passages):
         return []
-    dates: list[Moment] = []
-    for passage in passages:
-        if not passage.sentences and passage.years:
-            return []
-        for stems, moments in passage.sentences:
-            if len(said & stems) >= _RESTATED * len(said):
-                dates += moments
-    return dates
+    sentences = [sentence for passage in passages for sentence in passage.sentences]
+    restated = [(s, dates) for s, dates in sentences if len(said & s) >= _RESTATED * len(said)]
+    if not any(dates for _, dates in restated):
+        return []
+    left = said.difference(*(stems for stems, _ in restated))
+    return [date for stems, dates in sentences for date in dates if stems & left] + [
+        date for _, dates in restated for date in dates
+    ]
 
 
 def _fits(moment: Moment, held: Moment) -> bool:

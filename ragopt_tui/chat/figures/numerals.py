@@ -23,7 +23,10 @@ _EUROPEAN_SURE = re.compile(
 _EUROPEAN_LIKELY = re.compile(r"(?<![\d.,])\d+,\d{1,2}(?![\d,.]*\d)")
 _US_SURE = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+\.\d|(?<![\d.,])\d{1,3}(?:,\d{2,3})+,\d{3}\b")
 _US_LIKELY = re.compile(r"(?<![\d.,])\d+\.\d{1,2}(?![\d,.]*\d)")
+_DOTTED = re.compile(r"(?<![\d.,])[1-9]\d{0,2}\.\d{3}(?![\d.,]*\d)")
 _SURE_WEIGHT = 3
+_ENOUGH_DOTTED = 3
+"""So many numerals with three digits behind a dot, and no others, are grouped by it."""
 
 _GROUPED = re.compile(r"\d{1,3}([.,'])\d{3}(?:\1\d{3})*$|\d{1,2}(?:,\d{2})+,\d{3}$")
 
@@ -54,7 +57,7 @@ def convention_of(text: str) -> Convention | None:
     )
     us = _SURE_WEIGHT * len(_US_SURE.findall(text)) + len(_US_LIKELY.findall(text))
     if european == us:
-        return None
+        return "european" if not us and len(_DOTTED.findall(text)) >= _ENOUGH_DOTTED else None
     return "european" if european > us else "us"
 
 

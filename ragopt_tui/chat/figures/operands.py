@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from ragopt_tui.chat.figures.passages import ReadPassage
+from ragopt_tui.chat.figures.senses import without_ways
 from ragopt_tui.chat.figures.sources import Source
 from ragopt_tui.chat.figures.statement import Statement, measure_of_heading
 from ragopt_tui.chat.figures.words import stems_in
@@ -96,8 +97,9 @@ def _in_sentences(statement: Statement, passage: ReadPassage) -> Iterator[Operan
     for source in passage.sources:
         if not source.in_table:
             sentences[source.row].append(source)
+    said = stems_in(without_ways(statement.words))
     for sources in sentences.values():
-        said, held = stems_in(statement.words), stems_in(sources[0].heading)
-        enough = max(2, _ALIKE * min(len(said), len(held)))
+        held = stems_in(sources[0].heading)
+        enough = max(1, _ALIKE * min(len(said), len(held)))
         if 2 <= len(sources) <= _MOST_SOURCES and len(said & held) >= enough:
             yield Operands(tuple(sources), statement.years)

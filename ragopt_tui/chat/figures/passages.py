@@ -13,7 +13,7 @@ from ragopt_tui.chat.figures.moments import Moment, find_moments
 from ragopt_tui.chat.figures.numerals import Convention
 from ragopt_tui.chat.figures.periods import bound_periods
 from ragopt_tui.chat.figures.quantities import Quantity
-from ragopt_tui.chat.figures.senses import Sense, is_base, sense_in
+from ragopt_tui.chat.figures.senses import Sense, is_base, senses_in
 from ragopt_tui.chat.figures.sources import Source, readings
 from ragopt_tui.chat.figures.units import is_currency
 from ragopt_tui.chat.figures.words import stems_in
@@ -98,26 +98,26 @@ def _prose_sources(
     nearby = Declared()
     if rows:
         nearby = declared_in("\n".join([passage.lead, *passage.headings, passage.text]))
-    for at, (start, end) in enumerate(sentence_spans(passage.text)):
+    for number_of, (start, end) in enumerate(sentence_spans(passage.text)):
         in_row = any(first < end and start < last for first, last in rows)
         sentence = passage.text[start:end] if in_row else " ".join(passage.text[start:end].split())
         figures = find_figures(sentence, convention)
         bound = bound_periods(sentence, figures)
-        for index, figure in enumerate(figures):
-            if isinstance(figure, Moment):
-                continue
+        quantities = [(at, f) for at, f in enumerate(figures) if isinstance(f, Quantity)]
+        senses = senses_in(sentence, [(f.start, f.end) for _, f in quantities])
+        for (index, figure), (way, nature) in zip(quantities, senses, strict=True):
             where = start + figure.start
             row = in_row and any(first <= where < last for first, last in rows)
             source = Source(
                 quantity=figure,
                 passage=number,
-                row=at,
+                row=number_of,
                 column=index + 1 if row else None,
                 section="",
                 label=sentence if row else "",
                 heading="" if row else sentence,
                 caption="",
-                sense=_sense(figure, sentence),
+                sense=Sense(figure.sign, figure.bracketed, way, nature),
                 years=years_of(bound.get(index, ())),
                 part=next((m.part for m in bound.get(index, ()) if m.part), ""),
                 base=is_base(sentence[: figure.start]),
@@ -136,12 +136,6 @@ def _in_document_scale(source: Source, document: Declared) -> Iterator[Source]:
         value, step = quantity.value * document.scale, quantity.step * document.scale
         scaled = replace(quantity, value=value, step=step, scale=document.scale)
         yield replace(source, quantity=scaled)
-
-
-def _sense(figure: Quantity, sentence: str) -> Sense:
-    way, nature = sense_in(sentence, figure.start, figure.end)
-    sign = (-1 if figure.value < 0 else 1) if figure.signed else 0
-    return Sense(sign, figure.bracketed, way, nature)
 
 
 def _row_lines(text: str) -> list[tuple[int, int]]:

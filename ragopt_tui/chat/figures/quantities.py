@@ -39,7 +39,7 @@ _AMOUNT = re.compile(
     r"(?P<points>[\s-]?(?i:percentage[\s-]points?|%[\s-]?points?|(?:pps?|ppts?|p\.p\.)(?!\w)))"
     r"|(?P<percent>\s?[%％]|[\s-]?(?i:percent|per\s?cent|pct)(?!\w))"
     r"|(?P<bps>[\s-]?(?i:bps?|basis[\s-]points?)(?!\w))"
-    r"|(?P<ratio>\s?[x×](?!\w)|\s(?i:times)(?!\w)|:1(?![\d.,:]*\d)|-to-1(?!\d))"
+    r"|(?P<ratio>\s?[x×](?!\w)|\s(?i:times)(?!\w)|(?::|\sto\s)1[.,]0+(?!\d)|:1(?![\d.,:]*\d)|-to-1(?!\d))"
     r"|(?P<cents>\s(?i:euro\s)?(?i:cents?|pence)(?!\w))"
     rf"|[\s-]?(?P<scale>{SCALE_WORD})(?:\s(?i:of\s)?(?P<money>{CURRENCY_AFTER})|\s?(?P<sign3>[€£]))?"
     rf"|\s?(?P<letter>{SCALE_LETTER})\s?(?P<money2>{CURRENCY_AFTER})"
@@ -55,7 +55,7 @@ _REFERENCE = re.compile(
     r"|S&P|&|#|§)\s*\(?$",
     re.IGNORECASE,
 )
-_NEGATIVE = re.compile(r"\b(?:minus|negative)\s+$", re.IGNORECASE)
+_NEGATIVE = re.compile(r"(?<!plus or )(?<!or )\b(?:minus|negative)\s+$", re.IGNORECASE)
 _ROUNDED = re.compile(
     r"(?:\b(?:about|approximately|approx\.?|around|roughly|nearly|almost|some|circa|ca\.?|c\.|over|"
     r"more than|above|under|below|less than|up to|at least|close to|well over)\s+|[~≈])$",
@@ -96,6 +96,11 @@ class Quantity:
     rounded: bool = False
     points: bool = False
     worded: bool = False
+
+    @property
+    def sign(self) -> int:
+        """-1 or +1 where the figure itself carries a sign, else 0."""
+        return (-1 if self.value < 0 else 1) if self.signed else 0
 
     @property
     def is_plain(self) -> bool:

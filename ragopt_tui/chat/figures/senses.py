@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,14 +44,12 @@ _CHANGE_NOUN = re.compile(
     r"\s+(?:was|is|of|came to|amounted to)\s+$",
     re.IGNORECASE,
 )
-_CLAUSE = re.compile(
-    r"[;:!?]\s|\.\s|,\s(?:and|but|while|whereas|which|with|after|as|or)\b|\s[—–·]\s"
-)
+_CLAUSE = re.compile(r"[;:!?]\s|\.\s|,\s(?:and|but|while|whereas|which|with|after|as)\b|\s[—–·]\s")
 
 _LOSS = r"loss(?:es)?|lost|deficits?|shortfall|outflows?"
 _PROFIT = (
     r"income(?!\s+tax)|profits?|earnings|earned|gains?|surplus|ebitda|ebit|result|eps|returns?|"
-    r"margins?|cash\s+flows?|inflows?"
+    r"margins?|cash\s+flows?|inflows?|net\s+cash(?=\s+(?:from|provided|generated))|yields?"
 )
 _OUTLAY = (
     r"expens\w*|costs?|charg(?:e|es|ed)|paid|pay(?:s|ing|ments?|able)?|spen[dt]|spending|(?<!-)us(?:e|ed|es)|"
@@ -62,6 +61,25 @@ _OUTLAY = (
 )
 _NATURE = re.compile(
     rf"\b(?:(?P<loss>{_LOSS})|(?P<profit>{_PROFIT})|(?P<outlay>{_OUTLAY}))\b", re.IGNORECASE
+)
+_DIRECT = re.compile(
+    rf"(?<!for )(?<!on )(?<!of )\b(?:(?P<loss>{_LOSS})|(?P<profit>{_PROFIT})|(?P<outlay>{_OUTLAY}))"
+    r"(?:\s+(?:before|after|on|per|from|in)\s+\w+){0,2}\s+(?:of|was|were|is|:)\s+(?:about\s+|only\s+|nearly\s+)?$",
+    re.IGNORECASE,
+)
+_BEHIND = re.compile(
+    rf"\s+(?:(?!(?:in|and|or|to|from|on|of|for|at|by|as|before|after|per|net|was|were|is)\b)[\w-]+\s+){{0,2}}?"
+    rf"(?:(?P<loss>{_LOSS})|(?P<profit>{_PROFIT})|(?P<outlay>{_OUTLAY}))\b",
+    re.IGNORECASE,
+)
+_SPENT_BEHIND = re.compile(rf"[^\d.;,]*?\b(?:{_OUTLAY})\b", re.IGNORECASE)
+_BY = re.compile(r"\bby\s+(?:about\s+|some\s+|around\s+|approximately\s+)?$", re.IGNORECASE)
+_EITHER_WAY = re.compile(rf"(?P<up>{_UP})|(?P<down>{_DOWN})", re.IGNORECASE)
+_AND_AGAIN = re.compile(
+    r"(?:\s+(?:in|for)(?:\s+fiscal)?\s+\S+|(?:\s+[a-z-]+){0,2}),?\s+and\s+(?:by\s+)?"
+)
+_SAME_AGAIN = re.compile(
+    r",?\s+(?:or|i\.e\.|that is)\s+(?:by\s+|about\s+)*|\s*\((?:or\s+|by\s+)?", re.IGNORECASE
 )
 _BALANCE = re.compile(
     r"\b(?:assets?|liabilit\w+|equity|payables?|receivables?|loans?|notes|balances?|borrowings)\s*$",
@@ -80,6 +98,10 @@ _CHANGE = re.compile(
     r"\b(?:change|changes|growth|variation|variance|var|increase|decrease|yoy|y/y|delta)\b|[Δ±]",
     re.IGNORECASE,
 )
+
+
+_NEAR = 60
+"""Characters behind a figure that may still speak of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +129,38 @@ class Sense:
         return -1 if self.nature == "loss" else 0
 
 
-def sense_in(text: str, start: int, end: int) -> tuple[Way, Nature]:
-    """Read the clause that holds the figure `text[start:end]`."""
+def senses_in(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[Way, Nature]]:
+    """Read what the clauses make of the figures that stand at `spans` of a sentence, in order.
+
+    A figure that says the same again, as in "by 25.4m, or 35.8 %", goes the way of the one before,
+    as does one that is only added: "up 6 % in the quarter and 19 % in the year".
+    """
+    senses: list[tuple[Way, Nature]] = []
+    for index, (start, end) in enumerate(spans):
+        way, nature = _sense_at(text, start, end)
+        between = text[spans[index - 1][1] : start] if index else ""
+        if _SAME_AGAIN.fullmatch(between):
+            way, nature = way or senses[-1][0], nature or senses[-1][1]
+        elif _AND_AGAIN.fullmatch(between) and not is_level(text[:start]):
+            way = way or senses[-1][0]
+        senses.append((way, nature))
+    return senses
+
+
+def _sense_at(text: str, start: int, end: int) -> tuple[Way, Nature]:
     clause = text[:start]
     for boundary in _CLAUSE.finditer(text, 0, start):
         clause = text[boundary.end() : start]
-    return _way(clause, text[end : end + 60]), nature_of(clause) or _nature_after(
-        text[end : end + 60]
-    )
+    after = text[end : end + _NEAR]
+    direct = _DIRECT.search(clause) or _BEHIND.match(after)
+    nature = _kind(direct) if direct else nature_of(clause)
+    if not nature and _SPENT_BEHIND.match(after):
+        nature = "outlay"
+    return _way(clause, after), nature
+
+
+def _kind(match: re.Match[str]) -> Nature:
+    return "loss" if match["loss"] else "profit" if match["profit"] else "outlay"
 
 
 def nature_of(phrase: str) -> Nature:
@@ -129,9 +175,13 @@ def nature_of(phrase: str) -> Nature:
         if named:
             if _BALANCE.search(part):
                 return ""
-            kind = named[-1].lastgroup
-            return "loss" if kind == "loss" else "profit" if kind == "profit" else "outlay"
+            return _kind(named[-1])
     return ""
+
+
+def without_ways(text: str) -> str:
+    """Give a text without its words for rising and falling, which one change may choose freely."""
+    return _EITHER_WAY.sub(" ", text)
 
 
 def is_level(before: str) -> bool:
@@ -158,7 +208,7 @@ def contradict(said: Sense, source: Sense) -> bool:
         return not (said.nature == "loss" and said.way == "up")
     if source.direction:
         if source.sign < 0:
-            return not outlay
+            return "profit" in (said.nature, source.nature) or source.change
         return source.nature == "loss" and said.nature == "profit" and not source.way
     if said.sign < 0:
         return not outlay
@@ -170,6 +220,8 @@ def contradict(said: Sense, source: Sense) -> bool:
 def _way(before: str, after: str) -> Way:
     if is_level(before):
         return ""
+    if _BY.search(before) and (ways := list(_EITHER_WAY.finditer(before))):
+        return "up" if ways[-1]["up"] else "down"
     behind = _WAY_AFTER.match(after)
     ahead = _WAY_BEFORE.search(before)
     if behind and not (ahead and not ahead["gap"].strip()):
@@ -177,10 +229,3 @@ def _way(before: str, after: str) -> Way:
     if ahead and (_CHANGE_NOUN.search(before) or not _LEVEL_GAP.search(ahead["gap"])):
         return "up" if ahead["up"] else "down"
     return ""
-
-
-def _nature_after(after: str) -> Nature:
-    clause = _CLAUSE.split(after)[0]
-    named = _NATURE.search(clause)
-    kind = named.lastgroup if named else ""
-    return "loss" if kind == "loss" else "outlay" if kind == "outlay" else ""

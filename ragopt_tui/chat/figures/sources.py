@@ -50,9 +50,9 @@ def readings(cell: Source, nearby: Declared, document: Declared) -> Iterator[Sou
     quantity = cell.quantity
     if quantity.bracketed:
         quantity = replace(quantity, value=-quantity.value, bracketed=False, signed=True)
-    sign = (-1 if quantity.value < 0 else 1) if quantity.signed else 0
     changes = names_change(f"{cell.heading} {cell.section} {cell.label}")
-    sense = Sense(sign, nature=nature_of(cell.label), change=changes)
+    nature = nature_of(cell.label) or nature_of(cell.heading) or nature_of(cell.caption)
+    sense = Sense(quantity.sign, nature=nature, change=changes)
     cell = replace(cell, sense=sense, quantity=quantity)
     if quantity.unit in ("%", "x") or quantity.scale != 1 or quantity.worded:
         yield cell

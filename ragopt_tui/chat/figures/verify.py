@@ -19,8 +19,8 @@ from ragopt_tui.chat.figures.computed import computation_of
 from ragopt_tui.chat.figures.doubted_years import doubted_years
 from ragopt_tui.chat.figures.evidence import FigureEvidence
 from ragopt_tui.chat.figures.moments import Moment
-from ragopt_tui.chat.figures.numerals import convention_of
-from ragopt_tui.chat.figures.passages import ReadPassage
+from ragopt_tui.chat.figures.numerals import Convention, convention_of
+from ragopt_tui.chat.figures.passages import ReadPassage, years_of
 from ragopt_tui.chat.figures.placement import misplaced
 from ragopt_tui.chat.figures.quantities import Quantity
 from ragopt_tui.chat.figures.sources import Source
@@ -29,6 +29,7 @@ from ragopt_tui.chat.figures.units import shown_unit
 from ragopt_tui.knowledge.passage import Hit
 from ragopt_tui.knowledge.question import years_in
 
+_COMMA_GROUP = re.compile(r"\d,\d{3}(?!\d)")
 _EXACT_FLOAT = 2**53
 
 
@@ -80,7 +81,7 @@ def verify_figures(
     held = FigureEvidence(evidence)
     sentences = _paragraphs(text, spans) if verbatim else cited_sentences(text, spans)
     cited = sorted({n for s in sentences for n in s.numbers if n in held.numbers})
-    convention = convention_of(text) or held.convention(cited) or "us"
+    convention = _convention(text, held, cited)
     lookups: list[_Lookup] = []
     for sentence in sentences:
         statements = read_statements(text, sentence, spans, convention, verbatim)
@@ -100,6 +101,13 @@ def verify_figures(
         if not lookup.statements.sentence.numbers and lookup.statements.says_something
     ]
     return Verification(tuple(figures), tuple(silent))
+
+
+def _convention(text: str, held: FigureEvidence, cited: Sequence[int]) -> Convention:
+    """Tell how an answer writes numerals; 1,234 is a thousand unless it says otherwise itself."""
+    if (own := convention_of(text)) or _COMMA_GROUP.search(text):
+        return own or "us"
+    return held.convention(cited) or "us"
 
 
 def with_verified_quotes(answer: Answer) -> Answer:
@@ -159,14 +167,16 @@ def _compute(
     missing = [index for index in statements.claims if index not in lookup.found]
     if not missing:
         return
-    years = frozenset[int]().union(*(f.years for f in statements.figures if isinstance(f, Moment)))
+    years = years_of(f for f in statements.figures if isinstance(f, Moment))
     asked = frozenset(int(year) for year in years_in(question))
-    statement = Statement.of(f"{question}\n{statements.plain.text}", years or asked)
+    words = f"{question}\n{statements.plain.text}"
     here = lookup.operands
     for index in missing:
         claim = statements.claims[index]
         if held.contradicts(claim, lookup.numbers):
             continue
+        own = years_of(statements.periods.get(index, ()))
+        statement = Statement.of(words, own or years or asked)
         computation = computation_of(claim, statement, here, lookup.cited)
         if computation is None and len(stated) > len(here):
             computation = computation_of(claim, statement, stated, ())
