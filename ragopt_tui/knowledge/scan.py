@@ -30,10 +30,11 @@ class FoundFile:
 
 @dataclass(slots=True)
 class Scan:
-    """The files of a folder by key, and what in it cannot be read, with the reason."""
+    """The files of a folder by key, what in it cannot be read, with the reason, and its folders."""
 
     files: dict[str, FoundFile] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    folders: list[Path] = field(default_factory=list)
 
 
 def scan(docs: Path, report: Callable[[int], None] = lambda _: None) -> Scan:
@@ -105,6 +106,7 @@ class _Walk:
             key = f"{self._key(folder)}/"
             self._scan.left_out[key] = f"The folder cannot be read: {error.strerror or error}."
             return
+        self._scan.folders.append(folder)
         for entry in inside:
             if is_hidden(entry.name):
                 continue

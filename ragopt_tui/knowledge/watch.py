@@ -12,8 +12,9 @@ from typing import Literal, Protocol
 import psutil  # type: ignore[import-untyped]
 from watchfiles import Change, watch
 
+from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.readers import READABLE_SUFFIXES
-from ragopt_tui.knowledge.scan import Identity, is_hidden
+from ragopt_tui.knowledge.scan import Identity, is_hidden, scan
 
 News = Literal["changed", "gone"]
 
@@ -23,6 +24,7 @@ _LOOK_MS = 1000
 _POLL_MS = 3000
 _QUIET_SECONDS = 1.0
 _QUIET_POLLED_SECONDS = 2 * _POLL_MS / 1000
+"""Longer than one look to the next, and than the second that times of change are told apart by."""
 _LONGEST_SECONDS = 60.0
 """So long a burst of changes is waited for, as long as it is not one file that is being written."""
 _REMOTE = frozenset(
@@ -56,14 +58,13 @@ def watch_documents(docs: Path, stop: Stop) -> Iterator[News]:
             while _identity(docs) is None and not stop.is_set():
                 time.sleep(_STEP_MS / 1000)
         else:
-            yield from _watch_while(docs, watched, stop)
+            yield from _Watch(docs, watched, stop).run()
 
 
 class Burst:
     """Changes that follow each other, by path and time (in seconds) of the newest."""
 
-    def __init__(self, quiet_seconds: float) -> None:
-        self._quiet = quiet_seconds
+    def __init__(self) -> None:
         self._newest: dict[str, float] = {}
         self._began = 0.0
 
@@ -73,13 +74,13 @@ class Burst:
             self._began = now
         self._newest.update(dict.fromkeys(paths, now))
 
-    def is_over(self, now: float) -> bool:
-        """Whether to tell of it: all is quiet, or it goes on for long and some files are quiet."""
+    def is_over(self, now: float, quiet: float) -> bool:
+        """Whether all has been quiet for so many seconds; some of it where it goes on for long."""
         times = self._newest.values()
         if not times:
             return False
         long = now - self._began >= _LONGEST_SECONDS
-        return now - (min(times) if long else max(times)) >= self._quiet
+        return now - (min(times) if long else max(times)) >= quiet
 
     def clear(self) -> None:
         """Begin anew."""
@@ -97,46 +98,83 @@ def is_remote(folder: Path, mounts: Iterable[tuple[str, str]]) -> bool:
     return kind in _REMOTE or kind.startswith("fuse.")
 
 
-def _watch_while(docs: Path, same: Identity, stop: Stop) -> Iterator[News]:
-    """Watch as long as it is the same folder, not another in its place."""
-    polling = _must_poll(docs)
-    while not stop.is_set() and _identity(docs) == same:
-        burst = Burst(_QUIET_POLLED_SECONDS if polling else _QUIET_SECONDS)
-        burst.add([str(docs)], time.monotonic())
-        armed = False
-        try:
-            for changes in _changes(docs, polling, stop):
-                armed = True
-                now = time.monotonic()
-                burst.add(
-                    (path for change, path in changes if _may_matter(change, path, docs)), now
-                )
-                if _identity(docs) != same:
-                    return
-                if burst.is_over(now):
-                    burst.clear()
-                    yield "changed"
-        except (OSError, RuntimeError):
-            # Watches are used up, or a name is no text, of which only the folder's watch dies.
-            polling = polling or not armed
-            time.sleep(_QUIET_SECONDS)
+class _Watch:
+    """Watches a folder as long as it is the same one, not another in its place."""
+
+    def __init__(self, docs: Path, identity: Identity, stop: Stop) -> None:
+        self._docs, self._identity, self._stop = docs, identity, stop
+        self._polling = _must_poll(docs)
+        self._burst = Burst()
+        self._folders: set[str] = set()
+
+    def run(self) -> Iterator[News]:
+        self._touch()
+        while self._goes_on():
+            armed = False
+            try:
+                for changes in self._changes():
+                    armed = True
+                    now = time.monotonic()
+                    paths = [p for change, p in changes if _may_matter(change, p, self._docs)]
+                    self._burst.add(paths, now)
+                    if not self._goes_on() or any(map(self._is_of_folder, paths)):
+                        break
+                    if self._burst.is_over(now, self._quiet_seconds):
+                        self._burst.clear()
+                        yield "changed"
+            except (FileNotFoundError, RagoptError):
+                self._try_again()
+            except (OSError, RuntimeError):
+                # Watches are used up, or else, once it watched, a name that is no text ended it.
+                self._polling = self._polling or not armed
+                self._try_again()
+
+    @property
+    def _quiet_seconds(self) -> float:
+        return _QUIET_POLLED_SECONDS if self._polling else _QUIET_SECONDS
+
+    def _goes_on(self) -> bool:
+        return not self._stop.is_set() and _identity(self._docs) == self._identity
+
+    def _is_of_folder(self, path: str) -> bool:
+        """Whether other folders are to be watched: one is new, or gone, which is told forever."""
+        return path in self._folders or Path(path).is_dir()
+
+    def _try_again(self) -> None:
+        self._touch()
+        time.sleep(_LOOK_MS / 1000)
+
+    def _touch(self) -> None:
+        """Have `changed` told once things are quiet: something may have been missed."""
+        self._burst.add([str(self._docs)], time.monotonic())
+
+    def _changes(self) -> Iterator[set[tuple[Change, str]]]:
+        """Give what changes, at least every second, be it nothing."""
+        # Each by itself, as hidden ones are not wanted and a closed one would end the watch.
+        self._folders = {str(f) for f in scan(self._docs).folders if _is_text(f)}
+        return watch(
+            *self._folders,
+            watch_filter=None,
+            recursive=False,
+            debounce=_LOOK_MS,
+            step=_STEP_MS,
+            rust_timeout=_LOOK_MS,
+            yield_on_timeout=True,
+            stop_event=self._stop,
+            raise_interrupt=False,
+            force_polling=self._polling,
+            poll_delay_ms=_POLL_MS,
+            ignore_permission_denied=False,
+        )
 
 
-def _changes(docs: Path, polling: bool, stop: Stop) -> Iterator[set[tuple[Change, str]]]:
-    """Give what changes, at least every second, be it nothing."""
-    return watch(
-        docs,
-        watch_filter=None,
-        debounce=_LOOK_MS,
-        step=_STEP_MS,
-        rust_timeout=_LOOK_MS,
-        yield_on_timeout=True,
-        stop_event=stop,
-        raise_interrupt=False,
-        force_polling=polling,
-        poll_delay_ms=_POLL_MS,
-        ignore_permission_denied=True,
-    )
+def _is_text(folder: Path) -> bool:
+    """Whether the watch can be given the name of a folder."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _must_poll(docs: Path) -> bool:
