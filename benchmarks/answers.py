@@ -52,9 +52,9 @@ def measure(name: str, generate: bool, verbose: bool) -> None:
     unanswerable = len(questions) - len(answerable)
     print(f"{name}: {len(answerable)} answerable, {unanswerable} unanswerable questions")
 
+    ranks = [_rank(assistant, q, verbose) for q in answerable]
     for k in (1, 5, 10):
-        hits = [_found(assistant, q, k, verbose and k == 5) for q in answerable]
-        print(f"gold passage among the first {k:2}: {share(hits)}")
+        print(f"gold passage among the first {k:2}: {share([rank <= k for rank in ranks])}")
     variants = ["quotes", *(["builtin-q8_0"] if generate else [])]
     for variant in variants:
         verdicts = [_asked(assistant, q, variant, verbose) for q in questions]
@@ -63,12 +63,13 @@ def measure(name: str, generate: bool, verbose: bool) -> None:
     _report("baseline: most similar sentence", questions, baseline)
 
 
-def _found(assistant: Assistant, question: GoldQuestion, k: int, verbose: bool) -> bool:
-    hits = assistant.search(question.question, k)
-    found = any(question.holds_gold(hit.passage) for hit in hits)
-    if verbose and not found:
-        print(f"  not found: {question.id} {question.question}")
-    return found
+def _rank(assistant: Assistant, question: GoldQuestion, verbose: bool) -> int:
+    """Give the place, from 1, of the first gold passage; 11 where the first ten hold none."""
+    hits = assistant.search(question.question, 10)
+    rank = next((n for n, h in enumerate(hits, 1) if question.holds_gold(h.passage)), 11)
+    if verbose and rank > 5:
+        print(f"  not among the first 5: {question.id} {question.question}")
+    return rank
 
 
 def _asked(assistant: Assistant, question: GoldQuestion, variant: str, verbose: bool) -> Verdict:

@@ -70,7 +70,7 @@ class Settings:
     passages: int = 6
     """How many passages stand as evidence behind an answer."""
 
-    refusal_threshold: float = 0.2
+    refusal_threshold: float = 0.5
     """Quotes are refused below this probability of answering the question, from 0 (never) to 1."""
 
     max_answer_tokens: int = 256

@@ -16,6 +16,7 @@ import pytest
 
 if TYPE_CHECKING:
     from ragopt_tui.knowledge.embedder import Embedder
+    from ragopt_tui.knowledge.retrieve import RetrievalModels
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +33,11 @@ def embedder() -> Embedder:
     from ragopt_tui.knowledge.embedder import load_embedder
 
     return load_embedder("builtin")
+
+
+@pytest.fixture(scope="session")
+def retrieval_models(embedder: Embedder) -> RetrievalModels:
+    """Everything built in that retrieval computes with."""
+    from ragopt_tui.knowledge.retrieve import RetrievalModels
+
+    return RetrievalModels.with_embedder(embedder)

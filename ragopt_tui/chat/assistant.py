@@ -15,13 +15,13 @@ from ragopt_tui.chat.backends import Backend, load_backend
 from ragopt_tui.chat.figures.verify import with_verified_quotes
 from ragopt_tui.chat.generate import Cancelled, OnEvent, generate_answer
 from ragopt_tui.chat.opened_document import OpenedDocument, open_document, with_exact_lines
-from ragopt_tui.chat.quotes import UnitVectors, answer_with_quotes
+from ragopt_tui.chat.quotes import answer_with_quotes
 from ragopt_tui.chat.source_changes import source_states, with_sources
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.embedder import load_embedder
 from ragopt_tui.knowledge.location import CorruptIndex, IndexLocation
 from ragopt_tui.knowledge.passage import Hit
-from ragopt_tui.knowledge.retrieve import retrieve
+from ragopt_tui.knowledge.retrieve import Retrieval, RetrievalModels, retrieve
 from ragopt_tui.models.variant import Variant, resolve_variant
 from ragopt_tui.settings import Settings
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ragopt_tui.knowledge.index import Index
 
 QUOTED_FROM = 20
-"""How many of the best passages quotes are looked for in, at least."""
+"""How many of the best passages may be quoted, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,10 @@ class IndexState:
 
 
 @dataclass(frozen=True, slots=True)
-class Retrieved:
-    """What was found for a question; the first `passages` of `hits` stand as evidence."""
+class _Source:
+    """What an answer is made from: the first `passages` found, of one version of the index."""
 
-    question: str
-    hits: list[Hit]
+    found: Retrieval
     passages: int
     version: str
 
@@ -61,10 +60,10 @@ class Assistant:
         """Open the folder `docs`; raises RagoptError if it is none."""
         self._settings = settings
         self._embedders: dict[str, Embedder] = {}
+        self._models: RetrievalModels | None = None
         self._loading = threading.Lock()
         self._backend: tuple[Variant, Backend] | None = None
         self._index: Index | None = None
-        self._unit_vectors = UnitVectors()
         self.open(docs, embedder or settings.embedder)
 
     def open(self, docs: Path, embedder: str) -> None:
@@ -75,7 +74,6 @@ class Assistant:
         self._embedder_name = embedder
         self._location = IndexLocation.of(docs)
         self._close_index()
-        self._unit_vectors = UnitVectors()
 
     def index_state(self) -> IndexState:
         """Give the version and the number of passages that a question would be answered from.
@@ -93,7 +91,6 @@ class Assistant:
         with self._loading:
             if name not in self._embedders:
                 self._embedders = {name: load_embedder(name)}
-                self._unit_vectors = UnitVectors()
             embedder = self._embedders[name]
         if manifest and manifest.identity != embedder.identity:
             raise RagoptError(
@@ -118,6 +115,9 @@ class Assistant:
 
     def search(self, question: str, limit: int) -> list[Hit]:
         """Give the `limit` best passages; raises RagoptError if nothing is indexed yet."""
+        return self._retrieve(question, limit).hits
+
+    def _retrieve(self, question: str, limit: int) -> Retrieval:
         with self._reopened_if_damaged():
             index = self._current_index()
             if index is None or index.count() == 0:
@@ -125,7 +125,7 @@ class Assistant:
                     f"No documents of {self._docs} are indexed yet.",
                     "Wait for indexing to finish, or start it.",
                 )
-            return retrieve(question, index, self.load_embedder(), limit)[1]
+            return retrieve(question, index, self._retrieval_models(), limit)
 
     def ask(
         self,
@@ -142,17 +142,17 @@ class Assistant:
         started = time.monotonic()
         variant = resolve_variant(variant_name)
         on_event("status", {"message": "searching", "fraction": None})
-        hits = self.search(question, max(QUOTED_FROM, passages))
-        found = Retrieved(question, hits, passages, self.index_state().version)
-        states = source_states(self._location, hits)
+        found = self._retrieve(question, max(QUOTED_FROM, passages))
+        source = _Source(found, passages, self.index_state().version)
+        states = source_states(self._location, found.hits)
         if cancelled():
             raise Cancelled
         if variant.kind == "quotes":
-            answer = self._quotes(found)
+            answer = self._quotes(source)
             _show_evidence(answer.evidence, on_event)
             on_event("text", {"text": answer.text})
         else:
-            answer = self._generated(found, variant, on_event, cancelled)
+            answer = self._generated(source, variant, on_event, cancelled)
         if cancelled():
             raise Cancelled
         answer = with_exact_lines(with_verified_quotes(answer), self._location)
@@ -171,38 +171,41 @@ class Assistant:
             self._backend = None
 
     def _generated(
-        self, found: Retrieved, variant: Variant, on_event: OnEvent, cancelled: Callable[[], bool]
+        self, source: _Source, variant: Variant, on_event: OnEvent, cancelled: Callable[[], bool]
     ) -> Answer:
-        evidence = found.hits[: found.passages]
+        evidence = source.found.hits[: source.passages]
         _show_evidence(evidence, on_event)
         if not self._backend or self._backend[0] != variant:
             on_event("status", {"message": f"loading {variant.name}", "fraction": None})
         backend = self.load(variant.id)
         assert backend is not None
         answer = generate_answer(
-            found.question,
+            source.found.question.text,
             evidence,
             backend,
             variant,
             max_tokens=self._settings.max_answer_tokens,
-            index_version=found.version,
+            index_version=source.version,
             on_event=on_event,
             cancelled=cancelled,
         )
         if answer.refused or answer.unsupported:
-            answer = replace(answer, quotes=self._quotes(found))
+            answer = replace(answer, quotes=self._quotes(source))
         return answer
 
-    def _quotes(self, found: Retrieved) -> Answer:
+    def _quotes(self, source: _Source) -> Answer:
         return answer_with_quotes(
-            found.question,
-            found.hits,
-            self.load_embedder(),
+            source.found,
             threshold=self._settings.refusal_threshold,
-            index_version=found.version,
-            passages=found.passages,
-            vectors=self._unit_vectors,
+            index_version=source.version,
+            passages=source.passages,
         )
+
+    def _retrieval_models(self) -> RetrievalModels:
+        embedder = self.load_embedder()
+        if self._models is None or self._models.embedder is not embedder:
+            self._models = RetrievalModels.with_embedder(embedder)
+        return self._models
 
     def _current_index(self) -> Index | None:
         """Open the index, which then follows its newest version; None while there is none."""

@@ -7,15 +7,22 @@ thousand questions. The vectors are those of sentence-transformers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as functional
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
+
+from ragopt_tui.knowledge.batching import (
+    batches_of_like_length,
+    best_device,
+    fast_dtype,
+    padded,
+)
 
 if TYPE_CHECKING:
     from ragopt_tui.knowledge.embedder import Vectors
@@ -25,7 +32,6 @@ _HEADS = 12
 _LAYERS = 6
 _NORM_EPSILON = 1e-12
 _MAX_TOKENS = 256
-_BATCH_TEXTS = 32
 
 
 class MiniLM:
@@ -36,7 +42,7 @@ class MiniLM:
 
     def __init__(self, folder: Path, identity: str) -> None:
         self.identity = identity
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = best_device()
         self._encoder = _Encoder(folder / "model.safetensors", fast_dtype(), self._device)
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_truncation()
@@ -53,7 +59,7 @@ class MiniLM:
         vectors = np.empty((len(texts), _WIDTH), dtype=np.float32)
         sequences = [self._cut(e.ids) for e in self._tokenizer.encode_batch_fast(list(texts))]
         done = 0
-        for rows in _batches_of_like_length(sequences):
+        for rows in batches_of_like_length(sequences):
             vectors[rows] = self._encode([sequences[row] for row in rows])
             done += len(rows)
             if after_batch:
@@ -70,10 +76,7 @@ class MiniLM:
         return ids if len(ids) <= _MAX_TOKENS else [*ids[: _MAX_TOKENS - 1], ids[-1]]
 
     def _encode(self, sequences: list[list[int]]) -> Vectors:
-        longest = max(map(len, sequences))
-        ids = torch.tensor([s + [0] * (longest - len(s)) for s in sequences], device=self._device)
-        lengths = torch.tensor([len(s) for s in sequences], device=self._device)
-        mask = torch.arange(longest, device=self._device) < lengths[:, None]
+        ids, mask = padded(sequences, self._device)
         with torch.inference_mode():
             states = self._encoder(ids, None if bool(mask.all()) else mask).float()
             weights = mask[..., None].float()
@@ -138,19 +141,3 @@ class _Layer:
         states = self._attention_norm.normalize(self._attention_out.linear(mixed) + states)
         wide = functional.gelu(self._wide.linear(states))
         return self._norm.normalize(self._narrow.linear(wide) + states)
-
-
-def fast_dtype() -> torch.dtype:
-    """Give bfloat16 where this machine computes in it (nearly twice as fast), else float32."""
-    if torch.cuda.is_available():
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    native = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-    return torch.bfloat16 if native else torch.float32
-
-
-def _batches_of_like_length(sequences: list[list[int]]) -> Iterator[list[int]]:
-    """Give the rows of `sequences` in batches, longest first, so that little is padded."""
-    order = sorted(range(len(sequences)), key=lambda row: -len(sequences[row]))
-    for start in range(0, len(order), _BATCH_TEXTS):
-        yield order[start : start + _BATCH_TEXTS]

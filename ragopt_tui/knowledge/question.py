@@ -8,10 +8,25 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ragopt_tui.knowledge.finance_terms import SAME_MEANING
-from ragopt_tui.knowledge.words import concepts_in, content_stems, stem, stems_of, words_of
+from ragopt_tui.knowledge.words import (
+    concepts_in,
+    content_stems,
+    content_words,
+    stem,
+    stems_of,
+    words_of,
+)
 
 _YEAR = re.compile(r"\b(?:FY|CY|fiscal(?: year)?|[QH]\d)?\s?['’]?((?:19|20)\d\d)\b", re.IGNORECASE)
 _SHORT_YEAR = re.compile(r"(?:\b(?:FY|CY)\s?['’]?|\b[QH][1-4]\s?FY\s?|['’])(\d\d)\b", re.IGNORECASE)
+_INTERIM = re.compile(
+    r"\b(?:([QH][1-4])|([1-4])([QH]))(?=\b|[ ]?(?:FY|['’\d]))|"
+    r"\b(first|second|third|fourth|final)[ -](quarter|half)\b|"
+    r"\b(three|six|nine)[ -]months?\b|\b(?:half[ -]year|interim|semi-?annual)",
+    re.IGNORECASE,
+)
+_ORDINAL = {"first": "1", "second": "2", "third": "3", "fourth": "4", "final": "4"}
+_MONTHS = {"three": "Q", "six": "H1", "nine": "9M"}
 _LEGAL = frozenset(
     "inc corp corporation plc ltd limited group holdings co llc ag se nv sa fund the".split()
 )
@@ -21,17 +36,20 @@ _LEGAL = frozenset(
 class Question:
     """A question with what can be read off it.
 
-    `stems` are the content words, without those of a named company and without years;
+    `words` are the content words, without figures and those of a named company; `stems` their
+    stems and figures, without years;
     `all_stems` all words in order and `pairs` the adjacent pairs of content words. `years`
-    are four-digit; `companies` are names as profiles write them; `concepts` number the lines of
+    are four-digit; `interim` are parts of a year, as `interim_parts` writes them; `companies` are names as profiles write them; `concepts` number the lines of
     SAME_MEANING that it names.
     """
 
     text: str
+    words: tuple[str, ...]
     stems: tuple[str, ...]
     all_stems: tuple[str, ...]
     pairs: frozenset[tuple[str, str]]
     years: frozenset[str]
+    interim: frozenset[str]
     companies: frozenset[str]
     concepts: frozenset[int]
 
@@ -47,6 +65,20 @@ def years_in(text: str) -> frozenset[str]:
     long = {match.group(1) for match in _YEAR.finditer(text)}
     short = {f"20{match.group(1)}" for match in _SHORT_YEAR.finditer(text)}
     return frozenset(long | short)
+
+
+def interim_parts(text: str) -> frozenset[str]:
+    """Give the parts of a year a text names: Q1 to Q4 (and Q for any), H1, H2 (and H), 9M."""
+    found: set[str] = set()
+    for short, number, letter, ordinal, span, months in _INTERIM.findall(text):
+        if short or number:
+            part = short.upper() or f"{letter.upper()}{number}"
+        elif ordinal:
+            part = f"{'Q' if span.lower() == 'quarter' else 'H'}{_ORDINAL[ordinal.lower()]}"
+        else:
+            part = _MONTHS[months.lower()] if months else "H"
+        found |= {part, part[0]} if part != "9M" else {part}
+    return frozenset(found)
 
 
 def company_words(company: str) -> tuple[str, ...]:
@@ -68,10 +100,16 @@ def understand(text: str, companies: Iterable[str] = ()) -> Question:
     in_order = stems_of(text)
     return Question(
         text=text,
+        words=tuple(
+            word
+            for word in dict.fromkeys(content_words(text))
+            if stem(word) not in of_names and not word[0].isdigit() and not years_in(word)
+        ),
         stems=tuple(stems),
         all_stems=tuple(in_order),
         pairs=frozenset((a, b) for a, b in pairwise(in_order) if a in stems and b in stems),
         years=years,
+        interim=interim_parts(text),
         companies=named,
         concepts=frozenset(concepts_in(in_order)),
     )

@@ -1,78 +1,146 @@
-"""From a question to ranked passages: hybrid search, then what the question itself says."""
+"""From a question to ranked passages and the units that answer: search, rules, reading.
+
+Hybrid search gives many passages; rules of words, period and company put them in order and choose
+sentences and rows worth a look; a small cross-encoder skims those, a large one reads the best of
+them; passages then stand in the order of their best unit.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ragopt_tui.knowledge.passage import Hit
 from ragopt_tui.knowledge.question import Question, understand
 from ragopt_tui.knowledge.scoring import (
-    WEIGHTS,
+    READ,
+    SKIMMED,
+    ScoredUnit,
+    Weights,
+    asked_weights,
     company_match,
     missing_stems,
     period_match,
-    rarity_in,
-    unit_parts,
+    promising_units,
 )
-from ragopt_tui.knowledge.units import Unit, passage_units
+from ragopt_tui.knowledge.units import Unit
 
 if TYPE_CHECKING:
+    from ragopt_tui.knowledge.cross_encoder import CrossEncoder
     from ragopt_tui.knowledge.embedder import Embedder
     from ragopt_tui.knowledge.index import Index
+    from ragopt_tui.knowledge.word_vectors import WordVectors
 
 CANDIDATES = 40
 """How many passages the hybrid search gives, at least, to be put in order here."""
+SKIMMED_UNITS = 48
+"""How many sentences and rows the small cross-encoder skims for a question."""
+READ_UNITS = 12
+"""How many of them the large one reads."""
 
-_TYPICAL_SIMILARITY = 0.5
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """Passages, best first, with scores from 0 to 1, and the units read in them, best first."""
+
+    question: Question
+    hits: list[Hit]
+    units: list[ScoredUnit]
 
 
-def retrieve(text: str, index: Index, embedder: Embedder, limit: int) -> tuple[Question, list[Hit]]:
-    """Understand a question and give its best passages, best first; scores go from 0 to 1."""
+@dataclass(frozen=True, slots=True)
+class RetrievalModels:
+    """What retrieval computes with; the embedder is the index's own."""
+
+    embedder: Embedder
+    words: WordVectors
+    skimmer: CrossEncoder
+    reader: CrossEncoder
+
+    @classmethod
+    def with_embedder(cls, embedder: Embedder) -> RetrievalModels:
+        """Load the built-in others."""
+        from ragopt_tui.knowledge.cross_encoder import READER, SKIMMER, CrossEncoder
+        from ragopt_tui.knowledge.word_vectors import WordVectors
+
+        return cls(embedder, WordVectors(), CrossEncoder(SKIMMER), CrossEncoder(READER))
+
+
+def retrieve(text: str, index: Index, models: RetrievalModels, limit: int) -> Retrieval:
+    """Understand a question and find what answers it, in at most `limit` passages."""
+    question, hits = ranked_passages(text, index, models.embedder, limit)
+    return read_passages(question, hits, models, limit)
+
+
+def read_passages(
+    question: Question, hits: Sequence[Hit], models: RetrievalModels, limit: int
+) -> Retrieval:
+    """Find the units of ranked passages that answer, and order the passages by them."""
+    passages = [hit.passage for hit in hits]
+    promising = promising_units(question, passages, models.words, SKIMMED_UNITS)
+    skimmed = read(question, promising, models.skimmer, SKIMMED)
+    units = read(question, skimmed[:READ_UNITS], models.reader, READ)
+    ordered = by_best_unit(hits, [*units, *skimmed[READ_UNITS:]])[:limit]
+    kept = {hit.passage.id for hit in ordered}
+    return Retrieval(question, ordered, [u for u in units if u.unit.passage.id in kept])
+
+
+def ranked_passages(
+    text: str, index: Index, embedder: Embedder, limit: int
+) -> tuple[Question, list[Hit]]:
+    """Search and put in order by rules."""
     vector = embedder.embed_query(text)
     plain = understand(text)
     candidates = index.search(vector, plain.search_text, max(CANDIDATES, limit))
     question = understand(text, {hit.passage.profile.company for hit in candidates})
-    return question, by_best_unit(question, rerank(question, candidates))[:limit]
+    return question, rerank(question, candidates)
 
 
 def rerank(question: Question, hits: Sequence[Hit]) -> list[Hit]:
     """Order hits by search rank, words of the question found, period and company, in equal parts."""
     wholes = [Unit(h.passage, 0, len(h.passage.text), None) for h in hits]
-    rarity = rarity_in(wholes)
-    unseen = max(rarity.values(), default=1.0)
-    asked = {word: rarity.get(word, unseen) for word in question.stems}
+    asked = asked_weights(question, [whole.own_stems for whole in wholes])
     total = sum(asked.values()) or 1.0
     best = max((hit.score for hit in hits), default=1.0) or 1.0
     ranked = []
     for hit, whole in zip(hits, wholes, strict=True):
-        missing = missing_stems(question, whole.all_stems)
-        found = 1 - sum(asked[word] for word in missing) / total
+        missing = missing_stems(question, whole.whole_meaning)
         parts = (
             hit.score / best,
-            found,
+            1 - sum(asked[word] for word in missing) / total,
             period_match(question, whole),
             company_match(question, whole),
         )
-        ranked.append(replace(hit, score=round(sum(parts) / len(parts), 4)))
+        ranked.append(replace(hit, score=sum(parts) / len(parts)))
     return sorted(ranked, key=lambda hit: -hit.score)
 
 
-def by_best_unit(question: Question, hits: Sequence[Hit]) -> list[Hit]:
-    """Order hits by the sentence or row of each that answers best, as far as words tell.
+def read(
+    question: Question, units: Sequence[ScoredUnit], model: CrossEncoder, weights: Weights
+) -> list[ScoredUnit]:
+    """Score units by what a cross-encoder says of them, best first."""
+    logits = model.logits(question.text, [scored.unit for scored in units])
+    scored = [
+        replace(unit, score=weights.score(unit.parts, float(logit)))
+        for unit, logit in zip(units, logits, strict=True)
+    ]
+    return sorted(scored, key=lambda s: -s.score)
 
-    Their scores become its probability, with the same similarity taken for all.
+
+def by_best_unit(hits: Sequence[Hit], units: Sequence[ScoredUnit]) -> list[Hit]:
+    """Order hits by where the first of their units stands; those without follow as they stood.
+
+    A hit's score becomes that unit's, but none is above that of a hit before it.
     """
-    units = [passage_units(hit.passage) for hit in hits]
-    rarity = rarity_in([unit for of_passage in units for unit in of_passage])
-
-    def best(rank: int) -> float:
-        parts = (
-            unit_parts(question, unit, rank + 1, _TYPICAL_SIMILARITY, rarity)
-            for unit in units[rank]
-        )
-        return max(map(WEIGHTS.score, parts), default=0.0)
-
-    reread = [replace(hit, score=round(best(rank), 4)) for rank, hit in enumerate(hits)]
-    return sorted(reread, key=lambda hit: -hit.score)
+    first: dict[str, tuple[int, float]] = {}
+    for rank, scored in enumerate(units):
+        first.setdefault(scored.unit.passage.id, (rank, scored.score))
+    last = len(units), 0.0
+    scored_hits = [(first.get(hit.passage.id, last), hit) for hit in hits]
+    lowest = 1.0
+    ordered = []
+    for (_, score), hit in sorted(scored_hits, key=lambda pair: pair[0][0]):
+        lowest = min(lowest, score)
+        ordered.append(replace(hit, score=round(lowest, 4)))
+    return ordered

@@ -1,28 +1,34 @@
-"""How well a sentence or table row answers a question: words, meaning, period, company, kind.
+"""How well a sentence or table row answers a question, by what a cross-encoder read and by rules.
 
-Each part is a number from 0 to 1; `Weights` turns them into the probability that the unit
-answers the question. The weights are a logistic regression fitted by
+PROMISE orders many units by rules alone (words, period, company, kind); SKIMMED and READ add what
+a cross-encoder says of those it was given. All are logistic regressions fitted by
 `recipes/quotes_calibration/fit.py`.
 """
 
 from __future__ import annotations
 
+import heapq
 import math
 import operator
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from ragopt_tui.knowledge.question import Question, company_words, years_in
-from ragopt_tui.knowledge.units import Unit
-from ragopt_tui.knowledge.words import concepts_in, stems_of, stems_of_concept, words_of
-
-if TYPE_CHECKING:
-    from ragopt_tui.knowledge.embedder import Embedder
+from ragopt_tui.knowledge.passage import Passage
+from ragopt_tui.knowledge.question import Question, company_words, interim_parts, years_in
+from ragopt_tui.knowledge.units import Meaning, Unit, passage_units
+from ragopt_tui.knowledge.word_vectors import WordVectors
+from ragopt_tui.knowledge.words import (
+    concepts_in,
+    stem,
+    stems_of,
+    stems_of_concept,
+    words_of,
+)
 
 _ASKS_FIGURE = re.compile(
     r"\b(how (?:much|many|large|big|high|long|far)|what (?:percentage|percent|share|proportion)|"
@@ -51,147 +57,184 @@ _NAME = re.compile(r"\b[A-Z][\w'’.-]+ (?:&|of|[A-Z])[\w'’.&-]*")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of a unit's score, each from 0 to 1.
+    """What rules see in a unit, each from 0 to 1.
 
-    `similarity`: cosine of question and unit embeddings, negative ones cut off. `overlap`: the
-    share of the question's words found, weighted by rarity. `own_overlap`: the same for the
-    unit's own words, without those of headings above it. `phrase`: the share of the question's
-    adjacent word pairs found. `rarest`: 0 where the question's rarest word is missing, more
-    where only common ones are. `label`: the share of a row's label that the question names; a
-    constant for sentences. `period` and `company`: 1 where they are the ones asked for (or none
-    is), 0 where another is meant. `kind`: 1 where the unit holds what is asked for (a figure,
-    reason, date, name). `standing`: 1 for the first retrieved passage, 1/2 for the second, ….
+    `overlap`: the share of the question's words found, weighted by rarity. `own_overlap`: the
+    same for the unit's own words, without those of headings above it. `phrase`: the share of
+    the question's adjacent word pairs found. `rarest`: 0 where the question's rarest word is
+    missing, more where only common ones are. `label`: the share of a row's label that the
+    question names; a constant for sentences. `period`, `interim` and `company`: 1 where the
+    year, the part of the year and the company are the ones asked for (or none is), 0 where
+    another is meant. `kind`: 1 where the unit holds what is asked for (a figure, reason, date,
+    name). `near` and `own_near`: how near the words of the unit, with and without those above it,
+    come to the question's in meaning. `standing`: one over the square root of the retrieved rank.
     """
 
-    similarity: float
     overlap: float
     own_overlap: float
     phrase: float
     rarest: float
     label: float
     period: float
+    interim: float
     company: float
     kind: float
+    near: float
+    own_near: float
     standing: float
+
+
+_values = operator.attrgetter(*(field.name for field in fields(Parts)))
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Logistic regression over `Parts`; the odds are against refusing."""
+    """Logistic regression over `Parts` and a cross-encoder's logit."""
 
     bias: float
     of_parts: Parts
+    of_reading: float = 0.0
 
-    def score(self, parts: Parts) -> float:
+    def score(self, parts: Parts, reading: float = 0.0) -> float:
         """Give the probability, from 0 to 1, that a unit with these parts answers the question."""
-        products = map(operator.mul, astuple(self.of_parts), astuple(parts))
-        return 1 / (1 + math.exp(-self.bias - sum(products)))
+        products = map(operator.mul, _values(self.of_parts), _values(parts))
+        return 1 / (1 + math.exp(-self.bias - self.of_reading * reading - sum(products)))
 
 
-WEIGHTS = Weights(
-    bias=-16.01,
+PROMISE = Weights(
+    bias=-14.0,
     of_parts=Parts(
-        similarity=4.29,
-        overlap=2.72,
-        own_overlap=2.43,
-        phrase=0.64,
-        rarest=0.41,
-        label=2.08,
-        period=3.19,
-        company=1.31,
-        kind=1.92,
-        standing=2.59,
+        overlap=4.96,
+        own_overlap=0.94,
+        phrase=-0.42,
+        rarest=-2.09,
+        label=1.50,
+        period=3.03,
+        interim=1.51,
+        company=3.43,
+        kind=2.21,
+        near=3.17,
+        own_near=2.90,
+        standing=1.52,
     ),
 )
+"""For units that no cross-encoder has read."""
+
+SKIMMED = Weights(
+    bias=-9.0,
+    of_parts=Parts(
+        overlap=3.67,
+        own_overlap=0.11,
+        phrase=-0.71,
+        rarest=-1.11,
+        label=1.11,
+        period=1.08,
+        interim=1.01,
+        company=2.75,
+        kind=1.52,
+        near=0.73,
+        own_near=1.80,
+        standing=1.05,
+    ),
+    of_reading=0.53,
+)
+"""For units that the small cross-encoder has skimmed."""
+
+READ = Weights(
+    bias=-2.08,
+    of_parts=Parts(
+        overlap=0.66,
+        own_overlap=0.91,
+        phrase=0.20,
+        rarest=0.31,
+        label=0.06,
+        period=0.35,
+        interim=0.41,
+        company=1.02,
+        kind=0.48,
+        near=0.42,
+        own_near=-0.29,
+        standing=0.86,
+    ),
+    of_reading=0.68,
+)
+"""For units that the large cross-encoder has read: the odds are against refusing."""
+
 _SENTENCE_LABEL = 0.84
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredUnit:
-    """A unit, the parts of its score and the score."""
+    """A unit, what rules see in it, and the probability that it answers."""
 
     unit: Unit
     parts: Parts
     score: float
 
 
-def score_units(
-    question: Question,
-    units: Sequence[Unit],
-    ranks: Mapping[str, int],
-    embedder: Embedder,
-    vectors: dict[tuple[str, int], np.ndarray],
+def promising_units(
+    question: Question, passages: Sequence[Passage], words: WordVectors, count: int
 ) -> list[ScoredUnit]:
-    """Score units against a question, best first.
-
-    `ranks` gives the place, from 1, at which each passage id was retrieved. `vectors` caches unit embeddings by (passage id, start) and is filled here.
-    """
-    if not units:
+    """Give the units of ranked passages that by rules answer best, best first."""
+    ranked = [(rank, u) for rank, p in enumerate(passages, 1) for u in passage_units(p)]
+    if not ranked:
         return []
-    similarity = _similarities(question, units, embedder, vectors)
-    rarity = rarity_in(units)
+    units = [unit for _, unit in ranked]
+    asked = asked_weights(question, [unit.own_stems for unit in units])
+    near, own_near = _nearness(question, asked, units, words)
     scored = []
-    for unit, cosine in zip(units, similarity, strict=True):
-        parts = unit_parts(question, unit, ranks[unit.passage.id], float(cosine), rarity)
-        scored.append(ScoredUnit(unit, parts, WEIGHTS.score(parts)))
-    return sorted(scored, key=lambda s: -s.score)
-
-
-def embedded_text(unit: Unit) -> str:
-    """Give what is embedded for a unit: what stands over it, then what it says."""
-    return f"{unit.context}: {unit.words}" if unit.context else unit.words
+    for n, (rank, unit) in enumerate(ranked):
+        parts = unit_parts(question, unit, rank, asked, (float(near[n]), float(own_near[n])))
+        scored.append(ScoredUnit(unit, parts, PROMISE.score(parts)))
+    return heapq.nlargest(count, scored, key=lambda s: s.score)
 
 
 def unit_parts(
-    question: Question, unit: Unit, rank: int, cosine: float, rarity: Mapping[str, float]
+    question: Question,
+    unit: Unit,
+    rank: int,
+    asked: Mapping[str, float],
+    nearness: tuple[float, float],
 ) -> Parts:
-    """Compute the parts of one unit's score; `rarity` gives the idf of stems, rare ones missing."""
-    own = stems_of(unit.words)
-    everything = unit.all_stems
-    asked = {word: rarity.get(word, max(rarity.values(), default=1.0)) for word in question.stems}
-    missing = missing_stems(question, everything)
+    """Compute the parts of a unit in the passage of a rank.
+
+    `asked` weighs the question's stems; `nearness` is of all its words and of its own.
+    """
+    missing = missing_stems(question, unit.whole_meaning)
     return Parts(
-        similarity=max(0.0, cosine),
         overlap=1 - _share(asked, missing),
-        own_overlap=1 - _share(asked, missing_stems(question, own)),
-        phrase=_phrase(question, own),
+        own_overlap=1 - _share(asked, missing_stems(question, unit.own_meaning)),
+        phrase=_phrase(question, unit.own_stems),
         rarest=1 - max((asked[w] for w in missing), default=0) / max(asked.values(), default=1),
         label=_label(question, unit),
         period=period_match(question, unit),
+        interim=interim_match(question, unit),
         company=company_match(question, unit),
         kind=_kind(question, unit),
-        standing=1 / rank,
+        near=nearness[0],
+        own_near=nearness[1],
+        standing=1 / math.sqrt(rank),
     )
 
 
-def _similarities(
-    question: Question,
-    units: Sequence[Unit],
-    embedder: Embedder,
-    vectors: dict[tuple[str, int], np.ndarray],
-) -> np.ndarray:
-    missing = [u for u in units if (u.passage.id, u.start) not in vectors]
-    embedded = embedder.embed([embedded_text(unit) for unit in missing])
-    for unit, vector in zip(missing, embedded, strict=True):
-        vectors[unit.passage.id, unit.start] = vector
-    matrix = np.stack([vectors[u.passage.id, u.start] for u in units])
-    return np.asarray(matrix @ embedder.embed_query(question.text))
+def _nearness(
+    question: Question, asked: Mapping[str, float], units: Sequence[Unit], words: WordVectors
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    weights = {word: asked.get(stem(word), 0.0) for word in question.words}
+    own, whole = zip(*(unit.content_words for unit in units), strict=True)
+    return words.nearness(weights, whole), words.nearness(weights, own)
 
 
-def rarity_in(units: Sequence[Unit]) -> dict[str, float]:
-    """Give the inverse document frequency of each stem, a unit counting as a document."""
-    seen: dict[str, int] = {}
-    for unit in units:
-        for word in set(stems_of(unit.words)):
-            seen[word] = seen.get(word, 0) + 1
-    return {word: math.log(1 + len(units) / count) for word, count in seen.items()}
+def asked_weights(question: Question, texts: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Weigh the question's stems by their rarity (inverse document frequency) in those of texts."""
+    sets = [frozenset(text) for text in texts]
+    seen = {word: sum(word in text for text in sets) for word in question.stems}
+    return {word: math.log(1 + len(sets) / max(1, count)) for word, count in seen.items()}
 
 
-def missing_stems(question: Question, stems: list[str]) -> list[str]:
-    """Give the question's words that neither stand among `stems` nor are meant by them."""
-    found = set(stems)
-    for concept in concepts_in(stems) & question.concepts:
-        found |= stems_of_concept(concept)
+def missing_stems(question: Question, said: Meaning) -> list[str]:
+    """Give the question's stems that neither stand in a text nor are meant by it."""
+    found = said.stems.union(*map(stems_of_concept, said.concepts & question.concepts))
     return [word for word in question.stems if word not in found]
 
 
@@ -225,6 +268,17 @@ def period_match(question: Question, unit: Unit) -> float:
     if question.years & years_in(unit.context):
         return 0.4 if own else 0.8
     return 0.0 if own or years_in(unit.context) else 0.4
+
+
+def interim_match(question: Question, unit: Unit) -> float:
+    """Give 1 where a unit speaks of the part of the year asked for, 0 where of another or the whole.
+
+    A question that names no part means the whole year, if it names a year at all.
+    """
+    own = interim_parts(unit.words) or interim_parts(unit.context)
+    if question.interim:
+        return 1.0 if question.interim & own else 0.5 if not own else 0.0
+    return 0.0 if own and question.years else 1.0
 
 
 def company_match(question: Question, unit: Unit) -> float:

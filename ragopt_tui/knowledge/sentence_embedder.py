@@ -11,7 +11,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.knowledge.minilm import fast_dtype
+from ragopt_tui.knowledge.batching import fast_dtype
 
 if TYPE_CHECKING:
     import numpy.typing as npt

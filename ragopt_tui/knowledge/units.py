@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from ragopt_tui.knowledge.passage import Passage
 from ragopt_tui.knowledge.sentences import sentence_spans
 from ragopt_tui.knowledge.tables import Row, table_caption, table_rows
-from ragopt_tui.knowledge.words import stems_of
+from ragopt_tui.knowledge.words import concepts_in, content_words, stems_of
 
 
 @dataclass(frozen=True, slots=True)
+class Meaning:
+    """Stems, and the concepts (lines of SAME_MEANING) that they name."""
+
+    stems: frozenset[str]
+    concepts: frozenset[int]
+
+    @classmethod
+    def of(cls, stems: Sequence[str]) -> Meaning:
+        """Take stems in the order of the text."""
+        return cls(frozenset(stems), frozenset(concepts_in(stems)))
+
+
+@dataclass(frozen=True)
 class Unit:
     """`passage.text[start:end]`, with the row where it is one.
 
@@ -30,12 +45,12 @@ class Unit:
         """The unit verbatim."""
         return self.passage.text[self.start : self.end]
 
-    @property
+    @cached_property
     def words(self) -> str:
         """The sentence with its line breaks folded, or the row as words."""
         return self.row.sentence() if self.row else " ".join(self.text.split())
 
-    @property
+    @cached_property
     def context(self) -> str:
         """Document title, heading path and caption in one line."""
         passage = self.passage
@@ -43,18 +58,40 @@ class Unit:
         parts = [passage.profile.header, *passage.headings[-2:], caption, self.previous]
         return ". ".join(part for part in parts if part)
 
-    @property
-    def all_stems(self) -> list[str]:
+    @cached_property
+    def own_stems(self) -> tuple[str, ...]:
+        """The stems of the unit's words, in order."""
+        return tuple(stems_of(self.words))
+
+    @cached_property
+    def all_stems(self) -> tuple[str, ...]:
         """The stems of the unit's words and of its context."""
-        return stems_of(f"{self.words}\n{self.context}")
+        return (*self.own_stems, *stems_of(self.context))
+
+    @cached_property
+    def own_meaning(self) -> Meaning:
+        """The stems and concepts of its words."""
+        return Meaning.of(self.own_stems)
+
+    @cached_property
+    def whole_meaning(self) -> Meaning:
+        """The stems and concepts of its words and context."""
+        return Meaning.of(self.all_stems)
+
+    @cached_property
+    def content_words(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The words that carry meaning: its own, and those with its context's."""
+        own = frozenset(content_words(self.words))
+        return own, own | frozenset(content_words(self.context))
 
 
-def passage_units(passage: Passage) -> list[Unit]:
-    """Give the units of a passage in reading order."""
+@lru_cache(maxsize=2_000)
+def passage_units(passage: Passage) -> tuple[Unit, ...]:
+    """Give the units of a passage in reading order; they are kept between questions."""
     if passage.kind == "table":
-        return [Unit(passage, row.start, row.end, row) for row in table_rows(passage)]
+        return tuple(Unit(passage, row.start, row.end, row) for row in table_rows(passage))
     units: list[Unit] = []
     for start, end in sentence_spans(passage.text):
         before = units[-1].words if units else ""
         units.append(Unit(passage, start, end, None, before))
-    return units
+    return tuple(units)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache, lru_cache
 
 import snowballstemmer
@@ -51,10 +52,14 @@ def stems_of(text: str) -> list[str]:
     return [stem(word) for word in words_of(text)]
 
 
+def content_words(text: str) -> list[str]:
+    """Give the words that carry a text's meaning, in order, those that stand twice too."""
+    return [word for word in words_of(text) if word not in _STOP]
+
+
 def content_stems(text: str) -> list[str]:
-    """Give the distinct stems that carry a text's meaning, in order of appearance."""
-    kept = (stem(word) for word in words_of(text) if word not in _STOP)
-    return list(dict.fromkeys(kept))
+    """Give the distinct stems of `content_words`, in order of appearance."""
+    return list(dict.fromkeys(map(stem, content_words(text))))
 
 
 def _concepts() -> dict[tuple[str, ...], int]:
@@ -69,7 +74,7 @@ _CONCEPT_OF = _concepts()
 _LONGEST = max(map(len, _CONCEPT_OF))
 
 
-def concepts_in(stems: list[str]) -> set[int]:
+def concepts_in(stems: Sequence[str]) -> set[int]:
     """Give the numbers of the concepts (lines of SAME_MEANING) that a run of stems names."""
     found: set[int] = set()
     for size in range(1, _LONGEST + 1):

@@ -1,24 +1,32 @@
-"""Calibration examples: questions, candidate units, which of them are right.
+"""Calibration examples: questions, candidate units with their parts, and which of them are right.
 
-From the project's development questions over the sample documents, with the evidence that the
-product retrieves; and from the TAT-QA dev set (CC BY 4.0).
-
-Each TAT-QA document is a table and a few paragraphs. The candidates of a question are the units
-of its own document and of the three that follow it. For the unanswerable form of a question
-every passage that holds a gold unit is taken away.
+From the project's development questions over the sample documents, and from the folders of
+documents in `recipes/cross_encoder/folders` that the cross-encoder was not trained on.
 """
 
 from __future__ import annotations
 
-import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ragopt_tui.knowledge.passage import Passage, Profile
-from ragopt_tui.knowledge.question import understand
-from ragopt_tui.knowledge.units import Unit, passage_units
+from benchmarks.questions import GoldQuestion, load_questions
+from ragopt_tui.knowledge.embedder import load_embedder
+from ragopt_tui.knowledge.index import Index
+from ragopt_tui.knowledge.location import IndexLocation
+from ragopt_tui.knowledge.retrieve import ranked_passages
+from ragopt_tui.knowledge.scoring import Parts, promising_units
+from ragopt_tui.knowledge.sync import synchronise
+from ragopt_tui.knowledge.units import Unit
+from ragopt_tui.knowledge.word_vectors import WordVectors
+from recipes.cross_encoder.held_out import HELD_OUT
+from recipes.cross_encoder.pools import holds, read_lines
 
-NEIGHBOURS = 3
+ROOT = Path(__file__).parent.parent.parent
+CANDIDATES = 40
+EVERY_UNIT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,101 +34,58 @@ class Example:
     """A question over candidate units; `gold` indexes those that hold the answer."""
 
     question: str
+    answerable: bool
     units: tuple[Unit, ...]
+    parts: tuple[Parts, ...]
     gold: frozenset[int]
-    ranks: dict[str, int]
 
-
-def development_examples(root: Path) -> list[Example]:
-    """Retrieve for each development question; one whose answer is in no candidate is left out."""
-    from benchmarks.questions import load_questions
-    from ragopt_tui.chat.assistant import QUOTED_FROM, Assistant
-    from ragopt_tui.chat.quotes import most_promising
-    from ragopt_tui.knowledge.sync import synchronise
-    from ragopt_tui.settings import Settings
-
-    docs = root / "sample_docs"
-    synchronise(docs, "builtin", lambda _: None)
-    assistant = Assistant(docs, Settings())
-    examples = []
-    for question in load_questions(root / "tests" / "questions" / "development"):
-        hits = assistant.search(question.question, QUOTED_FROM)
-        asked = understand(question.question, {h.passage.profile.company for h in hits})
-        units = most_promising(asked, [u for h in hits for u in passage_units(h.passage)])
-        gold = frozenset(
-            i
-            for i, u in enumerate(units)
-            if question.holds_gold(u.passage) and question.is_right(u.words)
+    def keeping(self, chosen: list[int]) -> Example:
+        """Give the example with some of its units only, in the order of their numbers here."""
+        return Example(
+            self.question,
+            self.answerable,
+            tuple(self.units[n] for n in chosen),
+            tuple(self.parts[n] for n in chosen),
+            frozenset(at for at, n in enumerate(chosen) if n in self.gold),
         )
-        if gold or not question.answerable:
-            ranks = {hit.passage.id: rank for rank, hit in enumerate(hits, 1)}
-            examples.append(Example(question.question, tuple(units), gold, ranks))
-    return examples
 
 
-def tatqa_examples(file: Path) -> list[Example]:
-    """Read single-span questions whose answer stands verbatim in a unit, in both forms."""
-    documents = json.loads(file.read_text(encoding="utf-8"))
-    passages = [_passages(d, number) for number, d in enumerate(documents)]
-    examples = []
-    for number, document in enumerate(documents):
-        around = [(number + k) % len(documents) for k in range(NEIGHBOURS + 1)]
-        units = [u for n in around for p in passages[n] for u in passage_units(p)]
-        own = {p.id for p in passages[number]}
-        for entry in document["questions"]:
-            if entry["answer_type"] != "span" or len(entry["answer"]) != 1:
-                continue
-            gold = _gold(entry, units, own)
-            if not gold:
-                continue
-            held = {units[i].passage.id for i in gold}
-            rest = [u for u in units if u.passage.id not in held]
-            # The sets have no retrieval: every passage stands alike.
-            ranks = {unit.passage.id: 3 for unit in units}
-            examples.append(Example(entry["question"], tuple(units), gold, ranks))
-            examples.append(Example(entry["question"], tuple(rest), frozenset(), ranks))
-    return examples
+def all_examples() -> dict[str, Iterator[Example]]:
+    """Give the sets by name."""
+    folders = ROOT / "recipes" / "cross_encoder" / "folders"
+    sets = {"development": _development()}
+    return sets | {f.name: _folder(f) for f in sorted(folders.iterdir()) if f.name in HELD_OUT}
 
 
-def _gold(entry: dict[str, object], units: list[Unit], own: set[str]) -> frozenset[int]:
-    answer = str(entry["answer"][0]).strip()  # type: ignore[index]
-    wants_table = entry["answer_from"] == "table"
-    candidates = {
-        i
-        for i, unit in enumerate(units)
-        if unit.passage.id in own and answer in unit.text and bool(unit.row) >= wants_table
-    }
-    if not candidates or len(candidates) > 4:
-        return frozenset()
-    asked = set(str(entry["question"]).lower().split())
-    shared = {i: len(asked & set(units[i].words.lower().split())) for i in candidates}
-    best = max(shared.values())
-    return frozenset(i for i in candidates if shared[i] == best)
+def _development() -> Iterator[Example]:
+    def is_gold(question: GoldQuestion, unit: Unit) -> bool:
+        return question.holds_gold(unit.passage) and question.is_right(unit.words)
+
+    questions = load_questions(ROOT / "tests" / "questions" / "development")
+    asked = [(q.question, q.answerable, lambda unit, q=q: is_gold(q, unit)) for q in questions]
+    return _examples(ROOT / "sample_docs", asked)
 
 
-def _passages(document: dict[str, object], number: int) -> list[Passage]:
-    file = f"report-{number}.md"
-    table = document["table"]["table"]  # type: ignore[index, call-overload]
-    rows = "\n".join("| " + " | ".join(c.replace("|", "/") for c in row) + " |" for row in table)
-    paragraphs = sorted(document["paragraphs"], key=lambda p: p["order"])  # type: ignore[call-overload]
-    texts: list[tuple[str, str]] = [("table", rows)]
-    texts += [("prose", p["text"]) for p in paragraphs if len(p["text"].split()) > 8]
-    short = [p["text"] for p in paragraphs if len(p["text"].split()) <= 8]
-    heading = tuple(short[:1])
-    return [
-        Passage(
-            id=f"{file}#{n}",
-            file=file,
-            page=None,
-            line_start=1,
-            line_end=1,
-            char_start=0,
-            char_end=len(text),
-            kind="table" if kind == "table" else "prose",
-            headings=heading,
-            lead="",
-            text=text,
-            profile=Profile(),
-        )
-        for n, (kind, text) in enumerate(texts)
+def _folder(folder: Path) -> Iterator[Example]:
+    asked = [
+        (e["question"], bool(e["gold"]), lambda unit, e=e: holds(unit, e["gold"]))
+        for e in read_lines(folder / "questions.jsonl")
     ]
+    return _examples(folder / "docs", asked)
+
+
+def _examples(
+    docs: Path, asked: list[tuple[str, bool, Callable[[Unit], bool]]]
+) -> Iterator[Example]:
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["RAGOPT_HOME"] = home
+        synchronise(docs, "builtin", lambda _: None)
+        index, embedder = Index.open(IndexLocation.of(docs)), load_embedder("builtin")
+        words = WordVectors()
+        for text, answerable, is_gold in asked:
+            question, hits = ranked_passages(text, index, embedder, CANDIDATES)
+            scored = promising_units(question, [h.passage for h in hits], words, EVERY_UNIT)
+            gold = frozenset(n for n, s in enumerate(scored) if is_gold(s.unit))
+            units = tuple(s.unit for s in scored)
+            yield Example(text, answerable, units, tuple(s.parts for s in scored), gold)
+        index.close()

@@ -1,136 +1,171 @@
-"""Fit the weights of `ragopt_tui.knowledge.scoring` and print the refusal trade-off.
+"""Fit PROMISE, SKIMMED and READ of `ragopt_tui.knowledge.scoring` and print the refusal trade-off.
 
-usage: python recipes/quotes_calibration/fit.py tatqa_dataset_dev.json [VECTORS.npy]
+usage: python -m recipes.quotes_calibration.fit [FOLDER]
 
-A conditional logit: of a question's units and "refuse" (score 0) exactly one is right. Fitted on
-the development questions and TAT-QA, which together weigh half each. Measured on development
-questions left out in turn (fifths), then fitted on all.
+A conditional logit: of a question's units and "refuse" (score 0) exactly one is right. PROMISE
+and SKIMMED, which only put units in order, are fitted without refusing. The examples are the development
+questions over the sample documents and the folders that the cross-encoder was not trained on;
+measured on one of those sets at a time, left out, then fitted on all. FOLDER keeps what
+the cross-encoders said (many minutes on a CPU).
 """
 
 from __future__ import annotations
 
-import os
+import json
 import sys
-import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 
 import numpy as np
 import torch
-from examples import Example, development_examples, tatqa_examples
 
-from ragopt_tui.knowledge.embedder import load_embedder
-from ragopt_tui.knowledge.question import understand
-from ragopt_tui.knowledge.scoring import Parts, embedded_text, rarity_in, unit_parts
-from ragopt_tui.knowledge.units import Unit
+from ragopt_tui.knowledge.cross_encoder import READER, SKIMMER, CrossEncoder
+from ragopt_tui.knowledge.retrieve import READ_UNITS, SKIMMED_UNITS
+from ragopt_tui.knowledge.scoring import PROMISE, Parts
+from recipes.quotes_calibration.examples import Example, all_examples
 
-DEVELOPMENT_WEIGHT = 6.0
-"""How often a development question counts for one of TAT-QA, which has six times as many."""
-FOLDS = 5
+SHRINK = 2e-3
 
 
-def main(file: Path, cache: Path | None) -> None:
-    root = Path(__file__).parent.parent.parent
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["RAGOPT_HOME"] = home
-        development = development_examples(root)
-    examples = [*development, *tatqa_examples(file)]
-    counts = [DEVELOPMENT_WEIGHT] * len(development) + [1.0] * (len(examples) - len(development))
-    vectors = _vectors(examples, cache)
-    parts = [_parts(example, vectors) for example in examples]
-    everything = list(range(len(examples)))
-    best: list[tuple[bool, bool, float]] = []
-    for fold in range(FOLDS):
-        left_out = list(range(fold, len(development), FOLDS))
-        train = [i for i in everything if i not in set(left_out)]
-        best += _tops(parts, examples, left_out, *_fit(parts, examples, train, counts))
-    _trade_off(best)
-    weights, bias = _fit(parts, examples, everything, counts)
-    names = [f.name for f in fields(Parts)]
-    print(f"bias={bias:.2f}", *(f"{n}={w:.2f}" for n, w in zip(names, weights, strict=True)))
+def main(kept: Path | None) -> None:
+    """Print weights and how they do on each set left out."""
+    sets = {name: list(examples) for name, examples in all_examples().items()}
+    print("rules:")
+    _leave_one_out(sets, _parts, refuse=False)
+    _print_weights("PROMISE", _fit(_joined(sets), _parts, refuse=False))
+
+    skimmer = _Logits(SKIMMER, kept)
+    skimmed = _kept(sets, lambda e: [PROMISE.score(p) for p in e.parts], SKIMMED_UNITS)
+    print(f"the best {SKIMMED_UNITS} by rules, skimmed:")
+    _leave_one_out(skimmed, skimmer.features, refuse=False)
+    weights = _fit(_joined(skimmed), skimmer.features, refuse=False)
+    _print_weights("SKIMMED", weights)
+
+    reader = _Logits(READER, kept)
+    read = _kept(skimmed, lambda e: list(skimmer.features(e) @ weights), READ_UNITS)
+    print(f"the best {READ_UNITS} of those, read:")
+    _leave_one_out(read, reader.features, refuse=True)
+    _print_weights("READ", _fit(_joined(read), reader.features, refuse=True))
 
 
-def _vectors(examples: list[Example], cache: Path | None) -> dict[str, np.ndarray]:
-    texts: dict[str, None] = {}
-    for example in examples:
-        texts[example.question] = None
-        texts.update(dict.fromkeys(embedded_text(unit) for unit in example.units))
-    if cache and cache.exists() and len(matrix := np.load(cache)) == len(texts):
-        return dict(zip(texts, matrix, strict=True))
-    matrix = load_embedder("builtin").embed(list(texts))
-    if cache:
-        np.save(cache, matrix)
-    return dict(zip(texts, matrix, strict=True))
+def _print_weights(title: str, weights: np.ndarray) -> None:
+    names = [*(f.name for f in fields(Parts)), "of_reading", "bias"]
+    print(title, *(f"{n}={w:.2f}" for n, w in zip(names, weights, strict=False)))
 
 
-def _parts(example: Example, vectors: dict[str, np.ndarray]) -> torch.Tensor:
-    companies = {unit.passage.profile.company for unit in example.units}
-    question = understand(example.question, companies - {""})
-    rarity = rarity_in(example.units)
-    asked = vectors[example.question]
+def _joined(sets: dict[str, list[Example]]) -> list[Example]:
+    return [example for examples in sets.values() for example in examples]
 
-    def of(unit: Unit) -> tuple[float, ...]:
-        cosine = float(vectors[embedded_text(unit)] @ asked)
-        return astuple(unit_parts(question, unit, example.ranks[unit.passage.id], cosine, rarity))
 
-    return torch.tensor([of(unit) for unit in example.units])
+def _kept(
+    sets: dict[str, list[Example]], score: Callable[[Example], list[float]], count: int
+) -> dict[str, list[Example]]:
+    """Keep of each example the units with the highest scores, as the product does."""
+
+    def best(example: Example) -> Example:
+        scores = score(example)
+        return example.keeping(sorted(range(len(scores)), key=lambda n: -scores[n])[:count])
+
+    return {name: [best(e) for e in examples] for name, examples in sets.items()}
+
+
+def _parts(example: Example) -> np.ndarray:
+    return np.array([astuple(p) for p in example.parts]).reshape(len(example.parts), -1)
+
+
+class _Logits:
+    """What a cross-encoder says of examples' units, kept in a file."""
+
+    def __init__(self, model: Path, kept: Path | None) -> None:
+        self._folder = model
+        self._model: CrossEncoder | None = None
+        self._file = kept / f"{model.name}.jsonl" if kept else None
+        known = self._file is not None and self._file.exists()
+        lines = self._file.read_text(encoding="utf-8").splitlines() if self._file and known else []
+        self._said: dict[str, dict[str, float]] = dict(json.loads(line) for line in lines)
+
+    def features(self, example: Example) -> np.ndarray:
+        """Give (units, parts + logit + 1)."""
+        return np.column_stack([_parts(example), self._of(example), np.ones(len(example.units))])
+
+    def _of(self, example: Example) -> list[float]:
+        said = self._said.setdefault(example.question, {})
+        names = [f"{unit.words}|{unit.context}" for unit in example.units]
+        missing = [u for u, name in zip(example.units, names, strict=True) if name not in said]
+        if missing:
+            self._model = self._model or CrossEncoder(self._folder)
+            logits = self._model.logits(example.question, missing)
+            said |= {
+                f"{u.words}|{u.context}": float(s) for u, s in zip(missing, logits, strict=True)
+            }
+            if self._file:
+                with self._file.open("a", encoding="utf-8") as out:
+                    out.write(json.dumps([example.question, said]) + "\n")
+        return [said[name] for name in names]
 
 
 def _fit(
-    parts: list[torch.Tensor], examples: list[Example], chosen: list[int], counts: list[float]
-) -> tuple[np.ndarray, float]:
-    weights = torch.zeros(parts[0].shape[1], requires_grad=True)
-    bias = torch.zeros(1, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights, bias], max_iter=200)
+    examples: Sequence[Example], features: Callable[[Example], np.ndarray], *, refuse: bool
+) -> np.ndarray:
+    """Give the weights that make the right choices most probable."""
+    used = [e for e in examples if e.gold or (refuse and not e.answerable)]
+    tables = [torch.tensor(features(e), dtype=torch.float32) for e in used]
+    spread = torch.cat(tables).std(0).clamp(min=1e-3)
+    weights = torch.zeros(tables[0].shape[1], requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights], max_iter=80, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
         total = torch.zeros(())
-        for i in chosen:
-            scores = torch.cat([parts[i] @ weights + bias, torch.zeros(1)])
-            right = (
-                torch.logsumexp(scores[list(examples[i].gold)], 0)
-                if examples[i].gold
-                else scores[-1]
-            )
-            total = total + counts[i] * (torch.logsumexp(scores, 0) - right)
-        value = total / sum(counts[i] for i in chosen) + 1e-3 * (weights**2).sum()
+        for example, table in zip(used, tables, strict=True):
+            scores = table @ weights
+            choices = torch.cat([scores, torch.zeros(1)]) if refuse else scores
+            right = torch.logsumexp(scores[list(example.gold)], 0) if example.gold else choices[-1]
+            total = total + torch.logsumexp(choices, 0) - right
+        value = total / len(used) + SHRINK * ((weights * spread) ** 2).sum()
         value.backward()
         return value
 
     optimizer.step(loss)
-    return weights.detach().numpy(), float(bias.detach())
+    return weights.detach().numpy()
 
 
-def _tops(
-    parts: list[torch.Tensor],
-    examples: list[Example],
-    chosen: list[int],
-    weights: np.ndarray,
-    bias: float,
-) -> list[tuple[bool, bool, float]]:
-    """Give, for each example, whether it is answerable, its best unit right, and the score."""
-    best = []
-    for i in chosen:
-        scores = parts[i].numpy() @ weights + bias
-        top = int(scores.argmax())
-        score = float(1 / (1 + np.exp(-scores[top])))
-        best.append((bool(examples[i].gold), top in examples[i].gold, score))
-    return best
+def _leave_one_out(
+    sets: dict[str, list[Example]], features: Callable[[Example], np.ndarray], *, refuse: bool
+) -> None:
+    for left_out, examples in sets.items():
+        weights = _fit(
+            [e for name, s in sets.items() if name != left_out for e in s], features, refuse=refuse
+        )
+        scored = [(e, features(e) @ weights) for e in examples]
+        answerable = [(e, s) for e, s in scored if e.answerable]
+        ranks = np.array(
+            [(s > max(s[list(e.gold)])).sum() if e.gold else 999 for e, s in answerable]
+        )
+        shares = " ".join(f"{k}: {np.mean(ranks < k):.3f}" for k in (1, 5, 8, 12, 16, 24, 48))
+        print(f"  {left_out}, right unit among the first {shares} of {len(answerable)}")
+        if refuse:
+            _trade_off(scored)
 
 
-def _trade_off(best: list[tuple[bool, bool, float]]) -> None:
-    answerable = [b for b in best if b[0]]
-    unanswerable = [b for b in best if not b[0]]
-    right_first = np.mean([right for _, right, _ in answerable])
-    print(f"right unit first: {right_first:.3f} of {len(answerable)}")
-    print("threshold  answerable refused  unanswerable refused  right and shown")
+def _trade_off(scored: Sequence[tuple[Example, np.ndarray]]) -> None:
+    best = [
+        (e.answerable, int(s.argmax()) in e.gold, float(1 / (1 + np.exp(-s.max()))))
+        for e, s in scored
+    ]
+    answerable = [(right, score) for yes, right, score in best if yes]
+    unanswerable = [score for yes, _, score in best if not yes]
+    print(f"    right unit first: {np.mean([r for r, _ in answerable]):.3f} of {len(answerable)}")
     for threshold in (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5):
-        refused = np.mean([score < threshold for _, _, score in answerable])
-        caught = np.mean([score < threshold for _, _, score in unanswerable])
-        shown = np.mean([right and score >= threshold for _, right, score in answerable])
-        print(f"{threshold:9.2f} {refused:19.3f} {caught:21.3f} {shown:16.3f}")
+        refused = np.mean([score < threshold for _, score in answerable])
+        caught = np.mean([score < threshold for score in unanswerable])
+        shown = np.mean([right and score >= threshold for right, score in answerable])
+        print(
+            f"    below {threshold:.2f}: answerable refused {refused:.3f},"
+            f" unanswerable refused {caught:.3f}, right and shown {shown:.3f}"
+        )
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)

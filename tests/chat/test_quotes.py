@@ -8,10 +8,12 @@ import pytest
 from ragopt_tui.chat.answer import Answer
 from ragopt_tui.chat.quotes import REFUSAL, answer_with_quotes
 from ragopt_tui.knowledge.passage import Hit, Passage, Profile
+from ragopt_tui.knowledge.question import understand
+from ragopt_tui.knowledge.retrieve import read_passages
 from tests.passages import passage
 
 if TYPE_CHECKING:
-    from ragopt_tui.knowledge.embedder import Embedder
+    from ragopt_tui.knowledge.retrieve import RetrievalModels
 
 Ask = Callable[..., Answer]
 
@@ -45,14 +47,14 @@ PASSAGES = [
 
 
 @pytest.fixture(scope="module")
-def ask(embedder: Embedder) -> Ask:
+def ask(retrieval_models: RetrievalModels) -> Ask:
     def answer(
         question: str, passages: Sequence[Passage] = PASSAGES, threshold: float = 0.15
     ) -> Answer:
         hits = [Hit(p, 1.0) for p in passages]
-        return answer_with_quotes(
-            question, hits, embedder, threshold=threshold, index_version="g1.v1", passages=6
-        )
+        asked = understand(question, {p.profile.company for p in passages})
+        found = read_passages(asked, hits, retrieval_models, len(hits))
+        return answer_with_quotes(found, threshold=threshold, index_version="g1.v1", passages=6)
 
     return answer
 
@@ -78,7 +80,7 @@ def test_a_table_row_is_quoted_with_its_columns_and_unit(ask: Ask) -> None:
     first = answer.text.split("\n\n")[0]
     assert (
         first
-        == "Capital expenditures — 2024: 44.9 · **2023: 39.2** (Selected data ($ in millions)) [3]"
+        == "Capital expenditures — 2024: 44.9 · **2023: 39.2** (Selected data ($ in millions)) [1]"
     )
     assert answer.citations[0].quote == "| Capital expenditures | 44.9 | 39.2 |"
 

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ragopt_tui.knowledge.passage import Hit, Passage, Profile
 from ragopt_tui.knowledge.question import understand
-from ragopt_tui.knowledge.retrieve import by_best_unit, rerank
+from ragopt_tui.knowledge.retrieve import read_passages, rerank
 from tests.passages import passage
+
+if TYPE_CHECKING:
+    from ragopt_tui.knowledge.retrieve import RetrievalModels
 
 
 def report(company: str, year: int, text: str, number: int = 0) -> Passage:
@@ -19,28 +24,36 @@ HITS = [
 ]
 
 
-def test_the_company_and_year_asked_for_come_before_a_better_search_rank() -> None:
+def test_the_company_and_year_asked_for_come_before_a_better_search_rank(
+    retrieval_models: RetrievalModels,
+) -> None:
     asked = understand("Tarnbrook capex FY24", {"Tarnbrook", "Corvane"})
     assert "$66.2 million" in rerank(asked, HITS)[0].passage.text
-    assert "$66.2 million" in by_best_unit(asked, rerank(asked, HITS))[0].passage.text
+    read = read_passages(asked, rerank(asked, HITS), retrieval_models, 4)
+    assert "$66.2 million" in read.hits[0].passage.text
 
 
-def test_a_passage_stands_by_its_best_sentence_not_by_its_length() -> None:
+def test_a_passage_stands_by_its_best_sentence_not_by_its_length(
+    retrieval_models: RetrievalModels,
+) -> None:
     filler = "The board met in Leeds. Weather was mild. Staff were thanked. " * 4
     long = report("Tarnbrook", 2024, f"{filler}Goodwill was $31.6 million. {filler}")
     short = report("Tarnbrook", 2024, "Goodwill is tested for impairment every year.", 1)
     asked = understand("How much was goodwill at Tarnbrook in 2024?", {"Tarnbrook"})
-    ordered = by_best_unit(asked, [Hit(short, 1.0), Hit(long, 1.0)])
-    assert ordered[0].passage is long
+    read = read_passages(asked, [Hit(short, 1.0), Hit(long, 1.0)], retrieval_models, 2)
+    assert read.hits[0].passage is long
+    assert "$31.6 million" in read.units[0].unit.words
 
 
-def test_scores_are_probabilities_in_falling_order() -> None:
+def test_scores_are_probabilities_in_falling_order(retrieval_models: RetrievalModels) -> None:
     asked = understand("Tarnbrook capex FY24", {"Tarnbrook", "Corvane"})
-    scores = [hit.score for hit in by_best_unit(asked, HITS)]
+    scores = [hit.score for hit in read_passages(asked, HITS, retrieval_models, 4).hits]
     assert scores == sorted(scores, reverse=True)
     assert all(0 <= score <= 1 for score in scores)
 
 
-def test_nothing_found_stays_nothing() -> None:
+def test_nothing_found_stays_nothing(retrieval_models: RetrievalModels) -> None:
     asked = understand("capex")
-    assert rerank(asked, []) == by_best_unit(asked, []) == []
+    assert rerank(asked, []) == []
+    found = read_passages(asked, [], retrieval_models, 5)
+    assert (found.hits, found.units) == ([], [])

@@ -1,0 +1,41 @@
+"""What the built-in encoders share: device, number format, batches of token ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+_BATCH_TEXTS = 32
+
+
+def best_device() -> torch.device:
+    """Give the GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def fast_dtype() -> torch.dtype:
+    """Give bfloat16 where this machine computes in it (nearly twice as fast), else float32."""
+    if torch.cuda.is_available():
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    native = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+    return torch.bfloat16 if native else torch.float32
+
+
+def batches_of_like_length(sequences: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """Give the rows of `sequences` in batches, longest first, so that little is padded."""
+    order = sorted(range(len(sequences)), key=lambda row: -len(sequences[row]))
+    for start in range(0, len(order), _BATCH_TEXTS):
+        yield order[start : start + _BATCH_TEXTS]
+
+
+def padded(
+    sequences: Sequence[Sequence[int]], device: torch.device, padding: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Give token ids (batch, longest), padded behind, and the mask that is True at tokens."""
+    longest = max(map(len, sequences))
+    ids = torch.tensor([[*s, *[padding] * (longest - len(s))] for s in sequences], device=device)
+    lengths = torch.tensor([len(s) for s in sequences], device=device)
+    return ids, torch.arange(longest, device=device) < lengths[:, None]
