@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ragopt_tui.knowledge.question import understand, years_in
+from ragopt_tui.knowledge.question import interim_parts, understand, years_in
 
 COMPANIES = ["Tarnbrook Instruments plc", "Veldmark Foods Group N.V.", "Larkfield Income Fund"]
 
@@ -37,3 +37,22 @@ def test_a_question_of_only_punctuation_asks_for_nothing() -> None:
     asked = understand("?!… --")
     assert asked.stems == ()
     assert asked.years == asked.companies == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("revenue in Q3 2024", {"Q3", "Q"}),
+        ("2Q23 margin", {"Q2", "Q"}),
+        ("Q4FY24 bookings", {"Q4", "Q"}),
+        ("the third quarter", {"Q3", "Q"}),
+        ("second-half orders", {"H2", "H"}),
+        ("three months ended March 31", {"Q"}),
+        ("nine months to September", {"9M"}),
+        ("the half-year report", {"H"}),
+        ("fiscal 2024", set()),
+        ("a quarter of all staff", set()),
+    ],
+)
+def test_parts_of_a_year_are_read(text: str, parts: set[str]) -> None:
+    assert interim_parts(text) == parts

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ragopt_tui.knowledge.word_vectors import WordVectors
+
+
+@pytest.fixture(scope="module")
+def words() -> WordVectors:
+    return WordVectors()
+
+
+def test_words_of_like_meaning_are_nearer_than_others(words: WordVectors) -> None:
+    texts = [{"earnings"}, {"weather"}, {"profit"}]
+    near = words.nearness({"profit": 1.0}, texts)
+    assert near[2] == pytest.approx(1.0, abs=1e-5)
+    assert near[0] > near[1] + 0.1
+
+
+def test_of_each_word_asked_for_the_nearest_counts_by_its_weight(words: WordVectors) -> None:
+    whole = words.nearness({"profit": 1.0, "leeds": 1.0}, [{"profit", "leeds", "rain"}])
+    half = words.nearness({"profit": 3.0, "leeds": 1.0}, [{"profit", "rain"}])
+    assert whole[0] == pytest.approx(1.0, abs=1e-5)
+    assert 0.75 <= half[0] < 1.0
+
+
+def test_a_text_without_words_is_near_to_nothing(words: WordVectors) -> None:
+    assert words.nearness({"profit": 1.0}, [set(), {"profit"}]).tolist() == pytest.approx([0, 1])
+    assert words.nearness({}, [{"profit"}]).tolist() == [0]
+    assert words.nearness({"profit": 1.0}, []).shape == (0,)
+
+
+def test_words_outside_the_vocabulary_have_vectors(words: WordVectors) -> None:
+    near = words.nearness({"qzxvw": 1.0}, [{"qzxvw"}, {"☃"}])
+    assert np.isfinite(near).all()
+    assert near[0] == pytest.approx(1.0, abs=1e-5)
