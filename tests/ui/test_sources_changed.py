@@ -114,6 +114,20 @@ async def test_a_refusal_and_the_quotes_beside_an_answer_say_it_too() -> None:
         await until(pilot, lambda: len(screen.query(".-since")) == 3)
 
 
+async def test_an_answer_of_a_conversation_that_is_resumed_says_it_too() -> None:
+    app = scripted_app(events_of(quotes_answer()))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await ready(pilot)
+        await answered(pilot, QUESTION)
+    app = scripted_app(library=ScriptedLibrary(changed=[CHANGED]))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await ready(pilot)
+        await shown(pilot, "goes on with")
+        await pilot.press("ctrl+t")
+        await shown(pilot, f"! Changed since this answer: {REPORT}")
+        await until(pilot, lambda: on_sources(app).count(True) == 3)
+
+
 async def test_a_source_opens_where_the_cited_words_stand_now_or_says_that_they_are_gone() -> None:
     engine = ScriptedEngine(
         documents={

@@ -71,7 +71,8 @@ class AnswerCard(VerticalGroup):
             [*_remarks(answer), *(CitationChip(self.evidence, c) for c in answer.citations)]
         )
         if answer.sources:
-            self.post_message(AnswerDrawn())
+            # To the screen itself: what bubbles up ends at whoever had this answer drawn.
+            self.screen.post_message(AnswerDrawn())
 
     def show_changes(self, changes: Iterable[SourceChange]) -> None:
         """Say which sources are no longer what they were when the answer was given."""
