@@ -184,7 +184,7 @@ def _code_spans(text: str) -> list[tuple[int, int]]:
     """Give the offsets of fenced blocks and inline code; an open fence runs to the end."""
     spans: list[tuple[int, int]] = []
     at = 0
-    for start, end in [*_fenced(text), (len(text), len(text))]:
+    for start, end in [*fenced_blocks(text), (len(text), len(text))]:
         spans += _inline_code(text, at, start)
         if end > start:
             spans.append((start, end))
@@ -192,7 +192,8 @@ def _code_spans(text: str) -> list[tuple[int, int]]:
     return spans
 
 
-def _fenced(text: str) -> Iterator[tuple[int, int]]:
+def fenced_blocks(text: str) -> Iterator[tuple[int, int]]:
+    """Give the offsets of fenced code, in order; an open fence runs to the end."""
     opened: re.Match[str] | None = None
     for fence in _FENCE.finditer(text):
         if opened is None:

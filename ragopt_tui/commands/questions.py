@@ -12,6 +12,7 @@ from typing import Any
 
 from ragopt_tui.chat.answer import Answer, Citation
 from ragopt_tui.chat.engine_client import EngineClient
+from ragopt_tui.chat.figures.summary import figure_parts
 from ragopt_tui.cli import REFUSED
 from ragopt_tui.commands.index import synchronise_with_progress
 from ragopt_tui.errors import RagoptError
@@ -122,6 +123,8 @@ def _print_hits(record: dict[str, Any]) -> None:
 def _print_answer(record: dict[str, Any]) -> None:
     answer = Answer.from_json(record)
     print(without_controls(answer.text))
+    if parts := figure_parts(answer):
+        print(f"\n{without_controls(' · '.join(text for _, text in parts))}")
     if answer.unsupported:
         print(f"\nNot supported by its sources: {answer.unsupported}")
     if answer.quotes and not answer.quotes.refused:

@@ -156,7 +156,7 @@ def _sense_at(text: str, start: int, end: int) -> tuple[Way, Nature]:
     nature = _kind(direct) if direct else nature_of(clause)
     if not nature and _SPENT_BEHIND.match(after):
         nature = "outlay"
-    return _way(clause, after), nature
+    return _way(clause, after) or _way_of_verb(text[:start]), nature
 
 
 def _kind(match: re.Match[str]) -> Nature:
@@ -220,8 +220,6 @@ def contradict(said: Sense, source: Sense) -> bool:
 def _way(before: str, after: str) -> Way:
     if is_level(before):
         return ""
-    if _BY.search(before) and (ways := list(_EITHER_WAY.finditer(before))):
-        return "up" if ways[-1]["up"] else "down"
     behind = _WAY_AFTER.match(after)
     ahead = _WAY_BEFORE.search(before)
     if behind and not (ahead and not ahead["gap"].strip()):
@@ -229,3 +227,9 @@ def _way(before: str, after: str) -> Way:
     if ahead and (_CHANGE_NOUN.search(before) or not _LEVEL_GAP.search(ahead["gap"])):
         return "up" if ahead["up"] else "down"
     return ""
+
+
+def _way_of_verb(before: str) -> Way:
+    """Read "by …" with the verb that it belongs to, however far before."""
+    ways = list(_EITHER_WAY.finditer(before)) if _BY.search(before) else []
+    return "" if not ways else "up" if ways[-1]["up"] else "down"

@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from ragopt_tui.chat.answer import Answer
+from ragopt_tui.chat.figures.summary import figure_parts
 from ragopt_tui.plaintext import without_controls
 from ragopt_tui.ui.exchange import Evidence
 from ragopt_tui.ui.messages import AnswerDrawn, OpenSource, ShowSources
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 
     from ragopt_tui.chat.source_changes import SourceChange
     from ragopt_tui.ui.widgets.answer_text import AnswerText
+
+_STYLES = {
+    "found": MUTED,
+    "computed": MUTED,
+    "found elsewhere": "$text-warning",
+    "not found": "bold $text-error",
+    "uncited": "$text-warning",
+}
+"""How what is said of the figures looks: quiet where all is well."""
 
 
 class AnswerCard(VerticalGroup):
@@ -66,7 +76,7 @@ class AnswerCard(VerticalGroup):
         self.query_one(".head", SplitLine).show(who, taken)
         text = await self._answer_text()
         text.evidence_count = len(answer.evidence)
-        await text.end(answer.text)
+        await text.end(answer)
         await self.mount_all(
             [*_remarks(answer), *(CitationChip(self.evidence, c) for c in answer.citations)]
         )
@@ -134,6 +144,9 @@ class AnswerCard(VerticalGroup):
 
 
 def _remarks(answer: Answer) -> Iterator[Static]:
+    if parts := figure_parts(answer):
+        said = [Content.styled(without_controls(text), _STYLES[kind]) for kind, text in parts]
+        yield Static(Content(" · ").join(said), markup=False, classes="remark -figures")
     if answer.unsupported:
         yield _remark(f"! Not supported by its sources: {answer.unsupported}", "problem")
     if answer.refused and answer.evidence:

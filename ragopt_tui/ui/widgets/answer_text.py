@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
+from textual.content import Content
 from textual.widgets import Markdown
-from textual.widgets.markdown import MarkdownStream
+from textual.widgets.markdown import MarkdownBlock, MarkdownStream
 
 from ragopt_tui.chat.citations import parse_citations
 from ragopt_tui.plaintext import without_controls
+from ragopt_tui.ui.figure_marks import with_marks, without_marks
+
+if TYPE_CHECKING:
+    from ragopt_tui.chat.answer import Answer
 
 _LONGEST_CITATION = 60
 _SCHEME = "source:"
@@ -31,13 +37,19 @@ class AnswerText(Markdown):
             self._stream = Markdown.get_stream(self)
         await self._stream.write(without_controls(piece))
 
-    async def end(self, text: str | None = None) -> None:
-        """End the stream and make sure that exactly `text` is shown, or all that was written."""
+    async def end(self, answer: Answer | None = None) -> None:
+        """End the stream; show exactly the answer's text, its figures marked, or all there is."""
         if self._stream is not None:
             await self._stream.stop()
             self._stream = None
-        if text is not None and self.source != without_controls(text):
-            await self.update(without_controls(text))
+        if answer is not None:
+            text = with_marks(answer, without_controls(answer.text))
+            if self.source != text:
+                await self.update(text)
+
+    def get_block_class(self, block_name: str) -> type[MarkdownBlock]:
+        """Give the class of a block, which draws marked figures."""
+        return _marking(super().get_block_class(block_name))
 
     @staticmethod
     def cited(href: str) -> int | None:
@@ -65,6 +77,16 @@ class AnswerText(Markdown):
             _push_links(state, spans[0].numbers, self.evidence_count)
         state.pos = end + 1
         return True
+
+
+@cache
+def _marking(block: type[MarkdownBlock]) -> type[MarkdownBlock]:
+    """Derive from a kind of block one that draws figures as they are marked."""
+
+    def set_content(self: MarkdownBlock, content: Content) -> None:
+        block.set_content(self, without_marks(content))
+
+    return type(block.__name__, (block,), {"set_content": set_content})
 
 
 def _push_links(state: StateInline, numbers: Sequence[int], evidence_count: int) -> None:
