@@ -155,6 +155,8 @@ class RagoptApp(App[None], inherit_bindings=False):
         # What is there now stays to the end, so that no collection needs to look at it.
         if not self.is_headless:
             gc.freeze()
+        # The conversation collects when its reader rests; this is for what else there may be.
+        gc.set_threshold(700, 10, 60)
         gc.enable()
 
     def _quit_if(self, sure: bool | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from textual.widgets import TextArea
 
 from ragopt_tui.chat.protocol import Event
 from ragopt_tui.ui.widgets.citation_chip import CitationChip
+from ragopt_tui.ui.widgets.exchange_card import ExchangeCard
 from tests.ui.kept import exchange, held, kept, stored
 from tests.ui.scripted import (
     QUESTION,
@@ -115,6 +117,46 @@ async def test_a_new_conversation_leaves_the_one_before_and_one_key_goes_back() 
         await until(pilot, lambda: screen.sources.cards)
         await pilot.press("ctrl+t")
         await until(pilot, lambda: screen.conversation.exchanges[0].question == "second")
+
+
+async def test_of_a_long_conversation_the_end_is_opened_and_the_rest_is_read_when_reached() -> None:
+    held(*(exchange(f"question {n}.", quotes_answer(f"question {n}.")) for n in range(120)))
+    app = scripted_app(events_of(refusal("question 120.")))
+    async with app.run_test(size=(100, 24)) as pilot:
+        screen = await ready(pilot)
+        await pilot.press("ctrl+t")
+        conversation = screen.conversation
+        await until(pilot, lambda: conversation.exchanges)
+        await until(pilot, lambda: conversation.scroll_y == conversation.max_scroll_y > 0)
+        assert conversation.exchanges[-1].question == "question 119."
+        assert conversation.earlier > 90
+        assert len(app.query(ExchangeCard)) < 15
+        for _ in range(40):
+            await pilot.press("alt+up")
+        await until(pilot, lambda: screen.picked().question == "question 80.")  # type: ignore[union-attr]
+        await shown(pilot, "question 80.")
+        assert len(app.query(ExchangeCard)) < 25
+        await answered(pilot, "question 120.")
+        await shown(pilot, "no answer in the documents")
+        await until(pilot, lambda: len(kept()) == 121 and kept()[-1].answer)
+
+
+async def test_the_reader_stays_where_he_reads_while_earlier_questions_are_drawn() -> None:
+    held(*(exchange(f"question {n}.", quotes_answer(f"question {n}.")) for n in range(40)))
+    app = scripted_app()
+    async with app.run_test(size=(100, 24)) as pilot:
+        screen = await ready(pilot)
+        await pilot.press("ctrl+t")
+        conversation = screen.conversation
+        await until(pilot, lambda: conversation.scroll_y == conversation.max_scroll_y > 0)
+        seen: list[int] = []
+        while conversation.earlier or conversation.scroll_y > 0:
+            conversation.scroll_relative(y=-4, animate=False)
+            await pilot.pause()
+            found = re.findall(r"question (\d+)\.", screen_text(app).split("\n", 1)[1])
+            seen += [int(n) for n in found if not seen or int(n) != seen[-1]]
+        assert seen == sorted(seen, reverse=True)
+        assert set(seen) == set(range(40))
 
 
 async def test_a_conversation_is_not_left_while_an_answer_is_written() -> None:

@@ -14,7 +14,6 @@ from ragopt_tui.plaintext import without_controls
 
 MARK_START, MARK_END = "\ue000", "\ue001"
 """Private characters around what was found in an excerpt."""
-_MOST_MATCHES = 500
 _MOST_WORDS = 32
 _EXCERPT_WORDS = 16
 
@@ -43,8 +42,7 @@ def search(store: ConversationStore, typed: str, limit: int) -> list[Found]:
         return []
     exchanges = _exchanges(store, wanted)
     titled = store.database.rows(
-        "SELECT rowid FROM title_words WHERE title_words MATCH ? ORDER BY rowid DESC LIMIT ?",
-        (wanted, _MOST_MATCHES),
+        "SELECT rowid FROM title_words WHERE title_words MATCH ?", (wanted,)
     )
     conversations = {int(row["rowid"]) for row in titled} | exchanges.keys()
     marks = ", ".join("?" * len(conversations))
@@ -66,28 +64,25 @@ def full_text_query(typed: str) -> str:
     return " ".join(quoted) + "*" if quoted else ""
 
 
-def _exchanges(store: ConversationStore, wanted: str) -> dict[int, list[int]]:
-    """Give the newest exchanges that hold the words, newest first, by their conversation."""
+def _exchanges(store: ConversationStore, wanted: str) -> dict[int, tuple[int, int]]:
+    """Give the newest exchange that holds the words, and how many do, by their conversation."""
     rows = store.database.rows(
-        "SELECT e.id, e.conversation FROM exchange_words w JOIN exchanges e ON e.id = w.rowid"
-        " WHERE exchange_words MATCH ? ORDER BY w.rowid DESC LIMIT ?",
-        (wanted, _MOST_MATCHES),
+        "SELECT e.conversation, max(e.id), count(*) FROM exchange_words w"
+        " JOIN exchanges e ON e.id = w.rowid WHERE exchange_words MATCH ? GROUP BY e.conversation",
+        (wanted,),
     )
-    found: dict[int, list[int]] = {}
-    for row in rows:
-        found.setdefault(int(row["conversation"]), []).append(int(row["id"]))
-    return found
+    return {int(row[0]): (int(row[1]), int(row[2])) for row in rows}
 
 
 def _found(
-    store: ConversationStore, wanted: str, summary: Summary, exchanges: dict[int, list[int]]
+    store: ConversationStore, wanted: str, summary: Summary, exchanges: dict[int, tuple[int, int]]
 ) -> Found:
-    ids = exchanges.get(summary.id, [])
-    if not ids:
+    if summary.id not in exchanges:
         return Found(summary, None, "", 0)
+    newest, matches = exchanges[summary.id]
     rows = store.database.rows(
         "SELECT snippet(exchange_words, -1, ?, ?, '…', ?) AS excerpt FROM exchange_words"
         " WHERE exchange_words MATCH ? AND rowid = ?",
-        (MARK_START, MARK_END, _EXCERPT_WORDS, wanted, ids[0]),
+        (MARK_START, MARK_END, _EXCERPT_WORDS, wanted, newest),
     )
-    return Found(summary, ids[0], str(rows[0]["excerpt"]) if rows else "", len(ids))
+    return Found(summary, newest, str(rows[0]["excerpt"]) if rows else "", matches)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -19,6 +20,7 @@ from ragopt_tui.ui.wording import MUTED, count
 if TYPE_CHECKING:
     from textual.geometry import Size
     from textual.layout import DockArrangeResult
+    from textual.timer import Timer
 
     from ragopt_tui.chat.exchange import Exchange
     from ragopt_tui.ui.widgets.exchange_card import ExchangeCard
@@ -26,12 +28,13 @@ if TYPE_CHECKING:
 LoadEarlier = Callable[["Exchange"], Awaitable[Sequence["Exchange"]]]
 """Gives some of the exchanges before one, in their order."""
 
-_STEP = 4
+_STEP = 3
 """So many exchanges are drawn at a time."""
 _NEAR = 1
 """More is drawn when the reader is within so many screens of what is not."""
 _FAR = 3
 """What is further away than so many screens is drawn no longer."""
+_REST_SECONDS = 0.5
 
 
 class Conversation(VerticalScroll, can_focus=False):
@@ -54,6 +57,7 @@ class Conversation(VerticalScroll, can_focus=False):
         self._extending = False
         self._reading_back = False
         self._place = HeldPlace(self)
+        self._collecting: Timer | None = None
         self._welcome = Static(classes="welcome")
         self._before = Static(classes="earlier")
         self._after = Static(classes="earlier")
@@ -111,7 +115,7 @@ class Conversation(VerticalScroll, can_focus=False):
             first = self.exchanges.index(at) if at else len(self.exchanges) - _STEP
             await self._draw(first, first + _STEP)
             self._place.forget()
-            self.scroll_home(animate=False)
+            self.scroll_home(animate=False, immediate=True)
         if at is not None:
             self.select(at)
         self._grown()
@@ -185,14 +189,17 @@ class Conversation(VerticalScroll, can_focus=False):
         self._cards, self._first = cards, first
         self._place.hold(cards)
         self._say_what_is_not_drawn()
-        if there:
-            await self.remove_children(list(there.values()))
-        after: Static | ExchangeCard = self._before
-        for attached, run in groupby(cards, key=lambda card: card.is_attached):
-            group = list(run)
-            if not attached:
-                await self.mount_all(group, after=after)
-            after = group[-1]
+        with self.app.batch_update():
+            # Drawn at once: each drawing by itself would take as long as all of them together.
+            if there:
+                await self.remove_children(list(there.values()))
+                self._collect_later()
+            after: Static | ExchangeCard = self._before
+            for attached, run in groupby(cards, key=lambda card: card.is_attached):
+                group = list(run)
+                if not attached:
+                    await self.mount_all(group, after=after)
+                after = group[-1]
         self.select(self.selected)
         if self._end < len(self.exchanges):
             # Else the end of what is drawn would be followed as if it were the newest.
@@ -207,6 +214,12 @@ class Conversation(VerticalScroll, can_focus=False):
         ):
             line.update(Content.styled(count(number, which), MUTED))
             line.display = number > 0
+
+    def _collect_later(self) -> None:
+        """Free cards that are gone once the reader rests: it stops the screen for 0.1 s."""
+        if self._collecting is not None:
+            self._collecting.stop()
+        self._collecting = self.set_timer(_REST_SECONDS, gc.collect)
 
     def _scrolled(self) -> None:
         self._place.hold(self._cards)

@@ -63,6 +63,14 @@ def test_a_match_shows_its_newest_exchange_with_the_words_marked(
     assert f"{MARK_START}Dividende{MARK_END}" in found.excerpt
 
 
+def test_a_long_conversation_full_of_a_word_hides_no_other(store: ConversationStore) -> None:
+    conversation(store, "revenue of the oldest", title="Old")
+    id = conversation(store, "revenue", title="New", at=1)
+    for _ in range(600):
+        store.put(id, answered("revenue", refusal()), NOON)
+    assert titles(store, "revenue") == ["New", "Old"]
+
+
 def test_a_title_alone_is_a_match_without_excerpt(filled: ConversationStore) -> None:
     (found,) = search(filled, "margins", 50)
     assert (found.exchange, found.excerpt, found.matches) == (None, "", 0)
