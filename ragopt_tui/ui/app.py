@@ -137,12 +137,14 @@ class RagoptApp(App[None], inherit_bindings=False):
 
     async def action_quit(self) -> None:
         """Quit; ask first where an answer would be lost."""
-        screen = self.screen
-        busy = isinstance(screen, MainScreen) and screen.dialogue.busy
-        if busy:
+        screen, question = self.screen, ""
+        if isinstance(screen, MainScreen) and screen.dialogue.busy:
+            question = "An answer is still being written. Quit and lose it?"
+        elif isinstance(screen, MainScreen) and screen.keeper.failing:
+            question = "This conversation could not be kept; /export saves it. Quit and lose it?"
+        if question:
             from ragopt_tui.ui.screens.confirm import Confirm
 
-            question = "An answer is still being written. Quit and lose it?"
             self.push_screen(Confirm(question, "Quit", "Stay"), self._quit_if)
         else:
             self._quit_if(True)

@@ -77,6 +77,21 @@ async def test_a_locked_store_is_said_once_and_leaving_asks_for_an_export_first(
         await until(pilot, lambda: len(kept(2)) == 2 and kept(2)[1].answer)
 
 
+async def test_quitting_asks_before_a_conversation_that_is_not_kept_is_lost() -> None:
+    held(exchange("older"))
+    app = scripted_app(events_of(quotes_answer()))
+    async with app.run_test(size=WIDE) as pilot:
+        screen = await ready(pilot)
+        await shown(pilot, "Ctrl+T goes on with “older”")
+        fill_disk(app)
+        await answered(pilot, QUESTION)
+        await until(pilot, lambda: screen.keeper.failing)
+        await pilot.press("ctrl+q")
+        await shown(pilot, "This conversation could not be kept; /export saves it.")
+        await pilot.press("n")
+        assert app.return_code is None
+
+
 async def test_what_could_not_be_kept_is_kept_at_the_latest_when_the_program_ends() -> None:
     held(exchange("older"))
     app = scripted_app(events_of(quotes_answer()))

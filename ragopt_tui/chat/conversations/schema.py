@@ -1,8 +1,9 @@
 """The tables of chats.db, as the steps from each version of them to the next.
 
 `user_version` counts the steps that a file has had. A step is never changed once it was shipped.
-Times are ISO 8601 in UTC. `answer` is `Answer.to_json`; `evidence` holds the passages of an
-exchange that ended without one. `deleted` is null unless the conversation waits to be forgotten.
+Times are ISO 8601 in UTC. `answer` is `Answer.to_json`: a field that it gains needs a default in
+`Answer.from_json` or a step here. `evidence` holds the passages of an exchange that ended without
+an answer. `deleted` is null unless the conversation waits to be forgotten.
 """
 
 from __future__ import annotations

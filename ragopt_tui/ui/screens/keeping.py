@@ -1,4 +1,4 @@
-"""What can be done with whole conversations, and what users think of answers."""
+"""What can be done with whole conversations."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class KeepingScreen(ConversingScreen):
 
         opening = self.opening
         say = partial(self.notify, severity="warning", timeout=10, markup=False)
-        return Keeper(opening.archive, str(opening.docs), opening.clock, say, self._known_better)
+        return Keeper(opening.archive, str(opening.docs), opening.clock, say, self.show_known)
 
     def keep(self, exchange: Exchange) -> None:
         """Write an exchange to disk as it is now, while the screen goes on."""
@@ -137,48 +137,7 @@ class KeepingScreen(ConversingScreen):
         said = f"Back: {summary.title}" if summary else "No conversation was deleted."
         self.notify(said, markup=False)
 
-    def action_rate_up(self) -> None:
-        """Mark the answer as good, or take that back."""
-        self._rate(1)
-
-    def action_rate_down(self) -> None:
-        """Mark the answer as bad, or take that back."""
-        self._rate(-1)
-
-    def action_correct_answer(self) -> None:
-        """Ask for a better answer, to be kept beside this one."""
-        from ragopt_tui.ui.screens.correction import Correction
-
-        exchange = self._answered()
-        if exchange is None:
-            return
-
-        def corrected(text: str | None) -> None:
-            if text is not None:
-                exchange.correction = "" if text == exchange.written else text
-                self._judged(exchange)
-
-        text = exchange.correction or exchange.written
-        self.app.push_screen(Correction(exchange.question, text), corrected)
-
-    def _rate(self, thumb: int) -> None:
-        exchange = self._answered()
-        if exchange is not None:
-            exchange.thumb = 0 if exchange.thumb == thumb else thumb
-            self._judged(exchange)
-
-    def _answered(self) -> Exchange | None:
-        exchange = self.picked()
-        if exchange is None or not exchange.over:
-            self.notify("There is no answer to judge yet.")
-            return None
-        return exchange
-
-    def _judged(self, exchange: Exchange) -> None:
-        self._known_better(exchange)
-        self.keep(exchange)
-
-    def _known_better(self, exchange: Exchange | None) -> None:
+    def show_known(self, exchange: Exchange | None) -> None:
         """Show what the keeper found out: about an exchange, or about the conversation."""
         if not self.is_attached:
             return
@@ -237,7 +196,7 @@ class KeepingScreen(ConversingScreen):
             await self.action_new_chat()
         else:
             open_.title = summary.title
-            self._known_better(None)
+            self.show_known(None)
 
     async def _open(self, id: int, exchange: int | None) -> None:
         """Show a conversation as it was, at an exchange or at its end."""
@@ -282,7 +241,7 @@ class KeepingScreen(ConversingScreen):
             return
         id = open_.id
         open_.title = await self.opening.archive.run(lambda store: store.rename(id, title))
-        self._known_better(None)
+        self.show_known(None)
 
     def _ask_where(self, path: str) -> None:
         from ragopt_tui.ui.screens.line import Line

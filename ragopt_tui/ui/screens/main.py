@@ -16,10 +16,11 @@ from textual.widgets import ContentSwitcher
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.ui import messages
 from ragopt_tui.ui.actions import BY_NAME
-from ragopt_tui.ui.keys import bindings, spoken_of
+from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.panels import Panel
-from ragopt_tui.ui.screens.keeping import KeepingScreen
+from ragopt_tui.ui.screens.judging import JudgingScreen
 from ragopt_tui.ui.screens.reading import ReadingScreen
+from ragopt_tui.ui.welcome import to_go_on, welcome
 from ragopt_tui.ui.widgets.chat_pane import ChatPane
 from ragopt_tui.ui.widgets.job_list import JobList
 from ragopt_tui.ui.widgets.key_bar import KeyBar
@@ -27,7 +28,7 @@ from ragopt_tui.ui.widgets.model_tree import ModelTree
 from ragopt_tui.ui.widgets.sidebar import Sidebar
 from ragopt_tui.ui.widgets.sources import Sources
 from ragopt_tui.ui.widgets.top_bar import TopBar
-from ragopt_tui.ui.wording import MUTED, count, shorten, speaker, when
+from ragopt_tui.ui.wording import MUTED, count, shorten, speaker
 from ragopt_tui.ui.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ _SIDEBAR_ROOM = 110
 _SOURCES_ROOM = 140
 
 
-class MainScreen(KeepingScreen, ReadingScreen):
+class MainScreen(JudgingScreen, ReadingScreen):
     """One folder of documents, who answers, and the conversation about it."""
 
     AUTO_FOCUS = "#prompt"
@@ -231,17 +232,12 @@ class MainScreen(KeepingScreen, ReadingScreen):
         files = indexing.summary.get("files")
         about = f"about {count(files, 'document')}" if files else "about these documents"
         self.pane.prompt.placeholder = f"Ask {about}, or type / for commands"
-        welcome = _welcome(indexing.hint if indexing.problem else "", files == 0)
-        self.conversation.welcome(welcome.append(self._to_go_on()))
-
-    def _to_go_on(self) -> Content:
-        """Say how to go on with the conversation before, and which that is."""
-        if self.previous is None:
-            return Content()
-        key = spoken_of("resume_chat", self.opening.settings.keys) or "/resume"
-        title, time = self.previous.title, when(self.previous.updated, self.opening.clock())
-        said = f"“{shorten(title, 60)}” ({time}; {count(self.previous.questions, 'question')})"
-        return Content.assemble(("\n\n" + key, "bold"), (f" goes on with {said}.", MUTED))
+        now = self.opening.clock()
+        self.conversation.welcome(
+            welcome(indexing.hint if indexing.problem else "", files == 0).append(
+                to_go_on(self.previous, self.opening.settings.keys, now)
+            )
+        )
 
     def _show_evidence(self, evidence: Evidence) -> None:
         first = evidence.citations[0].n if evidence.citations else 0
@@ -306,22 +302,3 @@ def _import_what_answers_need() -> None:
     """Import in a thread what the first answer would otherwise stop the screen for."""
     for module in ("dialogue", "widgets.answer_text", "widgets.source_card", "screens.document"):
         importlib.import_module(f"ragopt_tui.ui.{module}")
-
-
-def _welcome(problem_hint: str, empty: bool) -> Content:
-    """What stands in a conversation without questions."""
-    if problem_hint:
-        return Content.styled(problem_hint, MUTED)
-    if empty:
-        return Content.assemble(
-            ("No documents were found in this folder.\n\n", "bold"),
-            ("Put some in and press F5, or open another folder with Ctrl+O.", MUTED),
-        )
-    return Content.assemble(
-        ("Ask a question about these documents.\n\n", "bold"),
-        (
-            "Answers cite the passages they rest on. Alt+1 opens the first of them in its document; "
-            "Tab goes through them.\nWhat the documents do not say is not answered.",
-            MUTED,
-        ),
-    )

@@ -53,6 +53,21 @@ def test_an_older_file_is_read_searched_and_rated(file: Path, version: int) -> N
     assert store.database.rows("PRAGMA user_version")[0][0] == len(MIGRATIONS)
 
 
+def test_an_answer_is_read_as_it_was_kept_by_the_version_before(file: Path) -> None:
+    of_version(file, len(MIGRATIONS)).close()
+    kept = Path(__file__).with_name("answer_of_version_3.json").read_text(encoding="utf-8")
+    store = opened(file)
+    with store.database.writing() as db:
+        db.execute("UPDATE exchanges SET answer = ?", (kept,))
+    answer = store.exchanges(1)[0].answer
+    assert answer is not None
+    assert answer.text.startswith("Operating margin was **15.8 %** in 2023 [1]")
+    assert answer.quotes is not None
+    assert answer.quotes.evidence[0].passage.file.startswith("northwind")
+    assert answer.figures[0].text == "15.8 %"
+    assert answer.sources[0].file == "northwind_annual_report_2023.md"
+
+
 def test_a_step_that_fails_leaves_the_file_at_the_version_it_had(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
