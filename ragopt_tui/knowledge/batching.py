@@ -8,6 +8,8 @@ from typing import Any
 import torch
 
 _BATCH_TEXTS = 32
+_LEAST_FILLED = 0.8
+"""A text shorter than this share of a batch's longest begins another batch."""
 
 
 def best_device() -> torch.device:
@@ -27,8 +29,15 @@ def fast_dtype() -> torch.dtype:
 def batches_of_like_length(sequences: Sequence[Sequence[int]]) -> Iterator[list[int]]:
     """Give the rows of `sequences` in batches, longest first, so that little is padded."""
     order = sorted(range(len(sequences)), key=lambda row: -len(sequences[row]))
-    for start in range(0, len(order), _BATCH_TEXTS):
-        yield order[start : start + _BATCH_TEXTS]
+    batch: list[int] = []
+    for row in order:
+        shortest = _LEAST_FILLED * len(sequences[batch[0]]) if batch else 0
+        if len(batch) == _BATCH_TEXTS or len(sequences[row]) < shortest:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
 
 
 def padded(

@@ -175,7 +175,10 @@ class ScoredUnit:
 def promising_units(
     question: Question, passages: Sequence[Passage], words: WordVectors, count: int
 ) -> list[ScoredUnit]:
-    """Give the units of ranked passages that by rules answer best, best first."""
+    """Give the units of ranked passages that by rules answer best, best first.
+
+    Where the question names a company, those of other companies are left out, unless all are.
+    """
     ranked = [(rank, u) for rank, p in enumerate(passages, 1) for u in passage_units(p)]
     if not ranked:
         return []
@@ -186,7 +189,8 @@ def promising_units(
     for n, (rank, unit) in enumerate(ranked):
         parts = unit_parts(question, unit, rank, asked, (float(near[n]), float(own_near[n])))
         scored.append(ScoredUnit(unit, parts, PROMISE.score(parts)))
-    return heapq.nlargest(count, scored, key=lambda s: s.score)
+    of_company = [s for s in scored if s.parts.company > 0]
+    return heapq.nlargest(count, of_company or scored, key=lambda s: s.score)
 
 
 def unit_parts(

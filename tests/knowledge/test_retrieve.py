@@ -57,3 +57,14 @@ def test_nothing_found_stays_nothing(retrieval_models: RetrievalModels) -> None:
     assert rerank(asked, []) == []
     found = read_passages(asked, [], retrieval_models, 5)
     assert (found.hits, found.units) == ([], [])
+
+
+def test_what_another_company_says_is_no_answer(retrieval_models: RetrievalModels) -> None:
+    asked = understand("What audit fee did Corvane pay?", {"Tarnbrook", "Corvane"})
+    passages = [
+        report("Tarnbrook", 2024, "The audit fee was $1.6 million."),
+        report("Corvane", 2024, "The auditor attended every meeting of the committee.", 1),
+    ]
+    read = read_passages(asked, [Hit(p, 1.0) for p in passages], retrieval_models, 2)
+    assert [scored.unit.passage.file for scored in read.units] == ["corvane-2024.md"]
+    assert read.units[0].score < 0.5
