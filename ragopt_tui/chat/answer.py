@@ -66,6 +66,8 @@ class CheckedFigure:
 class Answer:
     """What was answered, by whom, from which evidence.
 
+    `question` is as it was asked, `resolved_question` as it was read after those before it; empty
+    becomes `question`.
     `text` is Markdown with citations written `[n]`; `n` counts `evidence` from 1. `dangling`
     holds the numbers in `text` that point at no passage. `unsupported` says in one sentence
     why a generated answer does not follow from what it cites; empty when it does. Then `quotes`
@@ -90,11 +92,17 @@ class Answer:
     figures: tuple[CheckedFigure, ...] = ()
     uncited: tuple[tuple[int, int], ...] = ()
     sources: tuple[SourceState, ...] = ()
+    resolved_question: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.resolved_question:
+            object.__setattr__(self, "resolved_question", self.question)
 
     def to_json(self) -> dict[str, Any]:
         """Give the answer as the stable JSON of `ragopt-tui ask --json`."""
         return {
             "question": self.question,
+            "resolved_question": self.resolved_question,
             "answer": self.text,
             "refused": self.refused,
             "citations": [
@@ -140,7 +148,13 @@ class Answer:
             figures=tuple(_figure(f) for f in values["figures"]),
             uncited=tuple((start, end) for start, end in values["uncited"]),
             sources=tuple(SourceState(**source) for source in values["sources"]),
+            resolved_question=values.get("resolved_question", ""),
         )
+
+    def asked_as(self, question: str) -> Answer:
+        """Give the same answer to the question as it was asked, of which this one's is the reading."""
+        quotes = self.quotes.asked_as(question) if self.quotes else None
+        return replace(self, question=question, quotes=quotes)
 
     def after(self, seconds: float) -> Answer:
         """Give the same answer with its wall time."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ragopt_tui.chat.answer import Answer
 from ragopt_tui.chat.backends import Backend, load_backend
 from ragopt_tui.chat.figures.verify import with_verified_quotes
+from ragopt_tui.chat.follow_up import Earlier, resolve
 from ragopt_tui.chat.generate import Cancelled, OnEvent, generate_answer
 from ragopt_tui.chat.opened_document import OpenedDocument, open_document, with_exact_lines
 from ragopt_tui.chat.quotes import answer_with_quotes
@@ -127,6 +128,14 @@ class Assistant:
                 )
             return retrieve(question, index, self._retrieval_models(), limit)
 
+    def read_as(self, question: str, earlier: Sequence[Earlier]) -> str:
+        """Give a question as it is read after others, oldest first: itself unless it follows up."""
+        if not earlier:
+            return question
+        with self._reopened_if_damaged():
+            index = self._current_index()
+            return resolve(question, earlier, index.companies() if index else ())
+
     def ask(
         self,
         question: str,
@@ -134,15 +143,17 @@ class Assistant:
         passages: int,
         on_event: OnEvent,
         cancelled: Callable[[], bool],
+        read_as: str = "",
     ) -> Answer:
         """Answer from the best `passages`, with `status`, `evidence` and `text` events meanwhile.
 
+        `read_as` is what is searched for and answered in the question's place, if not empty.
         Raises Cancelled when `cancelled()` turned true, and RagoptError.
         """
         started = time.monotonic()
         variant = resolve_variant(variant_name)
         on_event("status", {"message": "searching", "fraction": None})
-        found = self._retrieve(question, max(QUOTED_FROM, passages))
+        found = self._retrieve(read_as or question, max(QUOTED_FROM, passages))
         source = _Source(found, passages, self.index_state().version)
         states = source_states(self._location, found.hits)
         if cancelled():
@@ -156,7 +167,7 @@ class Assistant:
         if cancelled():
             raise Cancelled
         answer = with_exact_lines(with_verified_quotes(answer), self._location)
-        answer = with_sources(answer, states)
+        answer = with_sources(answer, states).asked_as(question)
         return answer.after(time.monotonic() - started)
 
     def document(self, file: str) -> OpenedDocument:

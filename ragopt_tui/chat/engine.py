@@ -23,6 +23,7 @@ from ragopt_tui.settings import Settings, folders, load_settings
 
 if TYPE_CHECKING:
     from ragopt_tui.chat.assistant import Assistant
+    from ragopt_tui.chat.follow_up import Earlier
 
 _log = logging.getLogger("ragopt_tui.engine")
 _LARGEST_LOG = 2_000_000
@@ -118,12 +119,17 @@ class Engine:
 
         passages = _count(request, "passages")
         on_event("settings", _shaping(self._settings) | {"passages": passages, "seed": None})
-        answer = self._opened().ask(
-            _text(request, "question"),
+        question, assistant = _text(request, "question"), self._opened()
+        read_as = request.params.get("read_as") or assistant.read_as(question, _earlier(request))
+        if read_as != question:
+            on_event("resolved", {"question": read_as})
+        answer = assistant.ask(
+            question,
             _text(request, "variant"),
             passages,
             on_event,
             lambda: self._outbox.has_ended(request.id),
+            read_as,
         )
         return answer.to_json()
 
@@ -188,6 +194,15 @@ def _text(request: Request, name: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise RagoptError(f"The request {request.method} needs {name}.")
     return value
+
+
+def _earlier(request: Request) -> list[Earlier]:
+    from ragopt_tui.chat.follow_up import Earlier
+
+    try:
+        return [Earlier(**each) for each in request.params.get("earlier", [])]
+    except TypeError as error:
+        raise RagoptError("The request ask needs earlier questions with answers.") from error
 
 
 def _count(request: Request, name: str) -> int:

@@ -8,8 +8,10 @@ Methods and their params:
 
 - `open` {docs, embedder}: use the index of that folder; done: {index_version, passages}.
 - `load` {variant}: make a variant ready to generate; done: {variant}.
-- `ask` {question, variant, passages}: events `settings`, `status`, `evidence`, `prompt`, `text`;
-  done: the answer's JSON.
+- `ask` {question, variant, passages, earlier: [{question, answer}], read_as}: events `settings`,
+  `resolved`, `status`, `evidence`, `prompt`, `text`; done: the answer's JSON. `earlier` are the
+  questions before, as they were read, oldest first, with the beginning of each answer or "";
+  `read_as` is how to read the question whatever came before. Both may be left out.
 - `search` {question, limit}: done: {hits: [passage JSON with score]}.
 - `document` {file}: done: {file, title, text, line_numbers, pages, changed}.
 - `cancel` {request}: ends the request with that id with `cancelled`.
@@ -23,7 +25,16 @@ from typing import Any, Literal
 
 Method = Literal["open", "load", "ask", "search", "document", "cancel"]
 EventType = Literal[
-    "ready", "settings", "status", "evidence", "prompt", "text", "done", "failed", "cancelled"
+    "ready",
+    "settings",
+    "resolved",
+    "status",
+    "evidence",
+    "prompt",
+    "text",
+    "done",
+    "failed",
+    "cancelled",
 ]
 LAST_EVENTS: frozenset[str] = frozenset({"done", "failed", "cancelled"})
 
@@ -52,6 +63,7 @@ class Event:
     """One event of the engine; `request` is the id it answers, 0 for `ready`.
 
     `data` by type: settings {the settings that shape answers, seed: null while decoding is greedy};
+    resolved {question} (how a follow-up is read; does not come where it is read as it is);
     status {message, fraction | null}; evidence {hits}; prompt {messages} (what the model is given);
     text {text} (a piece to append); failed {message, hint}; done as the method says.
     """

@@ -61,6 +61,7 @@ class Index:
         self._manifest: Manifest | None = None
         self._table: Table = None
         self._has_vector_index = False
+        self._companies: tuple[str, frozenset[str]] | None = None
         self._follow()
 
     @classmethod
@@ -107,6 +108,15 @@ class Index:
             )
         )
         return self._hits(fuse(rankings)[:limit])
+
+    def companies(self) -> frozenset[str]:
+        """Give the names of the companies that the indexed documents are about."""
+        self._follow()
+        if self._companies is None or self._companies[0] != self.version:
+            column = self._ask(lambda: self._table.search().select(["company"]).to_arrow())
+            names = column["company"].unique().to_pylist()
+            self._companies = self.version, frozenset(filter(None, names))
+        return self._companies[1]
 
     def passages_of(self, file: str) -> list[Passage]:
         """Give a file's passages in the order of its text."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ragopt_tui.chat.answer import Answer
 from ragopt_tui.chat.exchange import Exchange
+from ragopt_tui.chat.follow_up import LOOKED_BACK, first_sentence
 from ragopt_tui.chat.protocol import Event
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.passage import Hit, Passage
@@ -64,10 +65,14 @@ class Dialogue:
         """Whether a question waits already, so that no other is taken."""
         return bool(self._waiting)
 
-    async def add(self, question: str, variant: str) -> Exchange:
-        """Put a question at the end of the conversation; `run` answers it."""
+    async def add(self, question: str, variant: str, read_as: str = "") -> Exchange:
+        """Put a question at the end of the conversation; `run` answers it.
+
+        It is read as `read_as`, or if that is empty, as one that may follow up on those before it.
+        """
         status = _READING if not self.ready else _WAITING if self.busy else ""
         exchange = Exchange(question, variant, self._clock(), status=status)
+        exchange.resolved_question = read_as
         # It waits only once its card is there, as an answer may begin at any moment.
         await self._conversation.add(exchange)
         self._waiting.append(exchange)
@@ -107,6 +112,8 @@ class Dialogue:
                 "question": exchange.question,
                 "variant": exchange.variant,
                 "passages": self._passages,
+                "earlier": self._earlier(exchange),
+                "read_as": exchange.resolved_question,
             },
         )
         self._task = asyncio.create_task(self._follow(self._request, card))
@@ -117,6 +124,18 @@ class Dialogue:
             self._task.cancel()
             self._request = self._task = None
             self._keep(exchange)
+
+    def _earlier(self, exchange: Exchange) -> list[dict[str, str]]:
+        """Give the last questions before one as they were read, with how their answers begin."""
+        exchanges = self._conversation.exchanges
+        at = next(n for n, each in enumerate(exchanges) if each is exchange)
+        return [
+            {
+                "question": each.resolved_question or each.question,
+                "answer": first_sentence(each.written),
+            }
+            for each in exchanges[max(0, at - LOOKED_BACK) : at]
+        ]
 
     async def _end(self, task: asyncio.Task[None], card: ExchangeCard) -> None:
         """Make sure that the card shows an end, whatever became of the request."""
@@ -138,7 +157,9 @@ class Dialogue:
 
     async def _take(self, event: Event, card: ExchangeCard) -> None:
         data = event.data
-        if event.type == "status":
+        if event.type == "resolved":
+            card.show_reading(data["question"])
+        elif event.type == "status":
             card.show_status(_status(data["message"], data.get("fraction")))
         elif event.type == "settings":
             card.exchange.seed = data["seed"]

@@ -109,7 +109,7 @@ async def test_quotes_answer_with_status_evidence_and_text_in_order(client: Engi
     kinds = [event.type for event in events if event.type != "status"]
     assert kinds == ["settings", "evidence", "text", "done"]
     assert events[0].data == {
-        "refusal_threshold": 0.2,
+        "refusal_threshold": 0.5,
         "max_answer_tokens": 256,
         "context_tokens": 8192,
         "passages": 3,
@@ -121,6 +121,26 @@ async def test_quotes_answer_with_status_evidence_and_text_in_order(client: Engi
     assert (answer.citations[0].file, answer.citations[0].line_start) == ("report.md", 3)
     assert answer.variant == "quotes"
     assert answer.seconds > 0
+
+
+async def test_a_follow_up_is_read_after_the_questions_before_it(client: EngineClient) -> None:
+    before = [{"question": "What was net revenue in fiscal 2022?", "answer": ""}]
+    events = await events_of(client, "ask", asking("and in 2023?") | {"earlier": before})
+    meant = "What was net revenue in fiscal 2023?"
+    (resolved,) = [event.data["question"] for event in events if event.type == "resolved"]
+    assert resolved == meant
+    answer = Answer.from_json(events[-1].data)
+    assert (answer.question, answer.resolved_question) == ("and in 2023?", meant)
+    assert "$4.2 billion" in answer.text
+
+
+async def test_a_question_is_read_as_it_is_told_whatever_came_before(client: EngineClient) -> None:
+    before = [{"question": "What was net revenue in fiscal 2022?", "answer": ""}]
+    told = {"earlier": before, "read_as": "Who employed 12,400 people?"}
+    answer = Answer.from_json(await client.call("ask", asking("and in 2023?") | told))
+    assert answer.resolved_question == "Who employed 12,400 people?"
+    alone = Answer.from_json(await client.call("ask", asking("and in 2023?")))
+    assert alone.resolved_question == "and in 2023?"
 
 
 async def test_a_variant_streams_its_answer(client: EngineClient) -> None:
@@ -201,6 +221,7 @@ async def test_markup_and_escape_sequences_arrive_as_data(client: EngineClient) 
         ("ask", asking("Why?", "no-such-model"), "no-such-model"),
         ("ask", {"question": " ", "variant": "quotes", "passages": 3}, "needs question"),
         ("ask", {"question": "Why?", "variant": "quotes", "passages": 0}, "at least 1"),
+        ("ask", asking("Why?") | {"earlier": [{"asked": "x"}]}, "needs earlier questions"),
         ("open", {"docs": "/no/such/folder", "embedder": "builtin"}, "/no/such/folder"),
         ("load", {"variant": "/no/such.gguf"}, "/no/such.gguf"),
         ("nonsense", {}, "nonsense"),

@@ -90,6 +90,15 @@ def test_passages_come_back_as_they_were_written(index: Index) -> None:
     assert index.passages_of("nothing.md") == []
 
 
+def test_the_companies_of_all_documents_are_known_and_kept_up_to_date(
+    index: Index, writer: GenerationWriter, embedder: Embedder
+) -> None:
+    assert index.companies() == {"Northwind", "Southgate"}
+    eastgate = Profile("Annual report", "Eastgate", "FY2023")
+    write(writer, [passage("east.md", 0, "Revenue rose.", eastgate)], embedder)
+    assert index.companies() == {"Northwind", "Southgate", "Eastgate"}
+
+
 def test_the_passage_that_has_meaning_and_words_comes_first(
     index: Index, embedder: Embedder
 ) -> None:

@@ -42,7 +42,14 @@ async def test_an_answer_shows_who_spoke_its_citations_and_its_sources() -> None
         assert "[1] northwind_annual_report_2023.md  line 7" in text
         assert "4 passages" in text
         assert len(screen.sources.cards) == 4
-        assert engine.asked == [{"question": QUESTION, "variant": "quotes", "passages": 6}]
+        (asked,) = engine.asked
+        assert asked == {
+            "question": QUESTION,
+            "variant": "quotes",
+            "passages": 6,
+            "earlier": [],
+            "read_as": "",
+        }
         assert app.query_one(AnswerText).source == quotes_answer().text
 
 

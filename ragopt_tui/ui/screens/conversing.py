@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.widgets import TextArea
 
 from ragopt_tui.ui import messages
 from ragopt_tui.ui.clipboard import answer_text, citation_text, code_blocks
@@ -40,6 +41,8 @@ class ConversingScreen(Screen[None]):
     workspace: Workspace
     variant_id: str
     _copied: tuple[Exchange, int] | None = None
+    _as_written = False
+    """Whether the prompt holds a reading put right by the user, to be asked as it is."""
 
     def make_dialogue(self) -> Dialogue:
         """Make what asks the questions of this screen."""
@@ -70,9 +73,15 @@ class ConversingScreen(Screen[None]):
         if self.dialogue.full:
             self.notify("One question waits already; it is answered first.", severity="warning")
             return
+        read_as = event.question if self._as_written else ""
         self.pane.prompt.accept(event.question)
-        await self.dialogue.add(event.question, self.variant_id)
+        await self.dialogue.add(event.question, self.variant_id, read_as)
         self.answer_waiting()
+
+    @on(TextArea.Changed, "#prompt")
+    def _begin_anew(self) -> None:
+        if not self.pane.prompt.text:
+            self._as_written = False
 
     @work(group="answer")
     async def answer_waiting(self) -> None:
@@ -130,6 +139,17 @@ class ConversingScreen(Screen[None]):
             self.notify("There is no question to edit yet.")
             return
         self.pane.prompt.put(exchange.question)
+        self._as_written = False
+        self.pane.prompt.focus()
+
+    def action_edit_reading(self) -> None:
+        """Put how a question was read into the prompt; what is then sent is asked as it is."""
+        exchange = self.picked()
+        if exchange is None:
+            self.notify("There is no question to edit yet.")
+            return
+        self.pane.prompt.put(exchange.resolved_question or exchange.question)
+        self._as_written = True
         self.pane.prompt.focus()
 
     def action_copy_answer(self) -> None:

@@ -73,7 +73,9 @@ class KeepingScreen(ConversingScreen):
         elif not before.over or self.dialogue.full:
             self.notify("The last question is still being answered.")
         else:
-            exchange = await self.dialogue.add(before.question, self.variant_id)
+            exchange = await self.dialogue.add(
+                before.question, self.variant_id, read_as=before.resolved_question
+            )
             self.keeper.compare(exchange, before)
             self.answer_waiting()
 

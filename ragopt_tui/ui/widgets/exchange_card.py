@@ -29,6 +29,8 @@ class ExchangeCard(VerticalGroup):
         self._now = now
         self.exchange = exchange
         self._answer = AnswerCard(exchange.variant)
+        self._reading = Static(_reading(exchange), classes="reading", markup=False)
+        self._reading.display = bool(_reading(exchange).plain)
         self._notes = Static(_notes(exchange), classes="notes", markup=False)
         self._notes.display = bool(_notes(exchange).plain)
 
@@ -38,6 +40,7 @@ class ExchangeCard(VerticalGroup):
         with VerticalGroup(classes="question"):
             yield SplitLine(Content.styled("You", "bold"), Content.styled(asked, MUTED))
             yield Static(_shown(self.exchange.question), markup=False)
+            yield self._reading
         yield self._answer
         yield self._notes
 
@@ -64,6 +67,13 @@ class ExchangeCard(VerticalGroup):
         """Let what is done next be about this answer."""
         self.post_message(ExchangePicked(self.exchange))
 
+    def show_reading(self, resolved_question: str) -> None:
+        """Say how the question is read where that is not how it was asked."""
+        self.exchange.resolved_question = resolved_question
+        reading = _reading(self.exchange)
+        self._reading.update(reading)
+        self._reading.display = bool(reading.plain)
+
     def show_notes(self) -> None:
         """Say what is known beside the answer: what differs from before, what the user thinks."""
         notes = _notes(self.exchange)
@@ -88,6 +98,7 @@ class ExchangeCard(VerticalGroup):
     async def finish(self, answer: Answer) -> None:
         """Show the whole answer, with the quotes below one that is not supported."""
         self.exchange.answer, self.exchange.state = answer, "done"
+        self.show_reading(answer.resolved_question)
         await self._draw(answer)
 
     async def stop(self) -> None:
@@ -114,6 +125,12 @@ def _shown(question: str) -> Content:
         return Content(without_controls(question))
     shown = without_controls(question[:_LONGEST_SHOWN])
     return Content.assemble(shown, (f"… ({len(question):,} characters)", MUTED))
+
+
+def _reading(exchange: Exchange) -> Content:
+    if exchange.resolved_question in ("", exchange.question):
+        return Content()
+    return Content.assemble(("read as: ", MUTED), _shown(exchange.resolved_question))
 
 
 def _notes(exchange: Exchange) -> Content:
