@@ -130,3 +130,22 @@ def test_alt_and_a_number_are_read_as_terminals_send_them_and_pounds_stay_pounds
     parser = XTermParser()
     assert [event.key for event in parser.feed("\x1b3") if isinstance(event, Key)] == ["alt+3"]
     assert [event.character for event in parser.feed("£") if isinstance(event, Key)] == ["£"]
+
+
+_ALT_AND_A_NAMED_KEY = ("alt+up", "alt+down", "alt+end", "alt+enter")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        key
+        for action in ACTIONS
+        for key in action.keys.split(",")
+        if key.startswith("alt+") and key not in _ALT_AND_A_NAMED_KEY
+    ],
+)
+def test_alt_and_a_letter_are_read_as_terminals_send_them(key: str) -> None:
+    parser = XTermParser()
+    # The empty piece stands for the end of input, after which Esc belongs to what followed it.
+    events = [*parser.feed(f"\x1b{key[-1]}"), *parser.feed("")]
+    assert [event.key for event in events if isinstance(event, Key)] == [key]

@@ -86,7 +86,7 @@ async def test_the_view_after_a_restart_is_what_it_was() -> None:
         await ready(pilot)
         for question in ("first", "second", "third"):
             await answered(pilot, question)
-        await pilot.press("alt+plus")
+        await pilot.press("alt+y")
         await until(pilot, lambda: kept()[-1].thumb)
         await until(pilot, lambda: main_screen(app).conversation.is_anchored)
         await pilot.pause()
@@ -200,7 +200,7 @@ async def test_a_question_is_edited_and_sent_as_another_one() -> None:
     async with app.run_test(size=WIDE) as pilot:
         screen = await ready(pilot)
         await answered(pilot, "in 2023?")
-        await pilot.press("alt+e", *" And 2022", "enter")
+        await pilot.press("alt+q", *" And 2022", "enter")
         await until(pilot, lambda: len(screen.conversation.exchanges) == 2)
         assert [e.question for e in screen.conversation.exchanges] == [
             "in 2023?",
@@ -217,11 +217,11 @@ async def test_thumbs_and_a_correction_stay_with_the_answer_that_is_marked() -> 
         await answered(pilot, "second")
         app.query(CitationChip).first().focus()
         await until(pilot, lambda: screen.picked() is screen.conversation.exchanges[0])
-        await pilot.press("alt+minus")
+        await pilot.press("alt+n")
         await shown(pilot, "- marked as a bad answer")
-        await pilot.press("escape", "alt+plus")
+        await pilot.press("escape", "alt+y")
         await shown(pilot, "+ marked as a good answer")
-        await pilot.press("alt+plus")
+        await pilot.press("alt+y")
         await until(pilot, lambda: "good answer" not in screen_text(app))
         screen.pane.prompt.put("/correct")
         await pilot.press("enter")

@@ -50,7 +50,7 @@ def test_a_question_asked_again_and_its_answer_judged(snap_compare: Compare) -> 
         await shown(pilot, "no answer in the documents")
         await pilot.press("ctrl+r")
         await shown(pilot, "there is an answer now.")
-        await pilot.press("alt+plus")
+        await pilot.press("alt+y")
         await shown(pilot, "marked as a good answer")
 
     app = scripted_app(events_of(quotes_answer()))
