@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ragopt_tui.chat.answer import Citation
 from ragopt_tui.knowledge.passage import Hit, Passage
@@ -102,12 +102,13 @@ def cited_sentences(text: str, spans: Sequence[CitationSpan]) -> list[CitedSente
     """Part an answer into its sentences, line by line; `spans` are its citations.
 
     A bracket behind a sentence's full stop belongs to that sentence, and a full stop within round
-    brackets ends none. A table is one sentence. What a line with citations and a colon introduces
-    is cited by them, unless it cites for itself.
+    brackets ends none. A table is one sentence. A line that ends in a colon and the list or table
+    that it introduces share their citations where one of them has none.
     """
     starts = [span.start for span in spans]
     sentences: list[CitedSentence] = []
-    introduced: tuple[int, ...] = ()
+    introduction: CitedSentence | None = None
+    at = 0
     for line in _LINE.finditer(text):
         first_of_line = len(sentences)
         listed = _LISTED.match(line.group()) is not None
@@ -120,12 +121,25 @@ def cited_sentences(text: str, spans: Sequence[CitationSpan]) -> list[CitedSente
                 sentences.append(CitedSentence(before.start, own[late - 1].end, numbers))
                 start = own[late - 1].end
             if text[start:end].strip():
-                numbers = _numbers_of(own[late:]) or (introduced if listed else ())
-                sentences.append(CitedSentence(start, end, numbers))
-        if not listed and line.group().strip():
+                sentences.append(CitedSentence(start, end, _numbers_of(own[late:])))
+        if listed and introduction is not None:
+            for index in range(first_of_line, len(sentences)):
+                sentences[at] = _cited_too(sentences[at], introduction, sentences[index].numbers)
+                sentences[index] = _cited_too(
+                    sentences[index], sentences[index], introduction.numbers
+                )
+        elif not listed and line.group().strip():
             introduces = len(sentences) > first_of_line and _INTRODUCES.search(line.group())
-            introduced = sentences[-1].numbers if introduces else ()
+            at = len(sentences) - 1
+            introduction = sentences[at] if introduces else None
     return sentences
+
+
+def _cited_too(
+    sentence: CitedSentence, written: CitedSentence, numbers: tuple[int, ...]
+) -> CitedSentence:
+    """Add citations to a sentence unless it was written with its own."""
+    return sentence if written.numbers else replace(sentence, numbers=sentence.numbers + numbers)
 
 
 def _leading(text: str, start: int, own: Sequence[CitationSpan]) -> int:

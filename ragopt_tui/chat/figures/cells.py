@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from ragopt_tui.chat.figures.declared import Declared, combined
 from ragopt_tui.chat.figures.grammar import Figure, find_figures
@@ -73,7 +74,7 @@ def _figures_of(cell: Cell, index: int, convention: Convention) -> Sequence[Figu
 
 
 def _periods_of(label: str, figures: Sequence[Sequence[Figure]]) -> list[Moment]:
-    named = [moment for moment in find_moments(label) if moment.years]
+    named = list(_named_in(label))
     for cell in figures:
         named += [figure for figure in cell if isinstance(figure, Moment) and figure.years]
     return named
@@ -85,12 +86,17 @@ def _years_of(heading: str, periods: Sequence[Moment], caption: str) -> tuple[fr
     A quarter's column may be named by a month of the calendar year before the fiscal one that the
     caption names, so that both are given.
     """
-    named = [moment for moment in find_moments(heading) if moment.years] or list(periods)
+    named = _named_in(heading) or periods
     years = frozenset[int]().union(*(moment.years for moment in named))
     part = next((moment.part for moment in named if moment.part), "")
     if part or any(moment.month for moment in named):
-        years |= frozenset[int]().union(*(moment.years for moment in find_moments(caption)))
+        years |= frozenset[int]().union(*(moment.years for moment in _named_in(caption)))
     return years, part
+
+
+@lru_cache(maxsize=1024)
+def _named_in(text: str) -> tuple[Moment, ...]:
+    return tuple(moment for moment in find_moments(text) if moment.years)
 
 
 def table_text(passage: Passage) -> str:

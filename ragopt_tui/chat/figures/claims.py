@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ from ragopt_tui.chat.figures.quantities import Quantity
 from ragopt_tui.chat.figures.senses import Sense, is_base, is_level, senses_in
 from ragopt_tui.chat.figures.words import stems_in
 
-_FEWEST_WORDS = 2
+_SHARE = re.compile(r"\s+(?:of|share)\b", re.IGNORECASE)
+_NOUN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,12 @@ class Statements:
 
     @property
     def says_something(self) -> bool:
-        """Whether there is anything to cite for: a figure, or more than a word or a heading."""
+        """Whether there is anything to cite for: a figure, or more than a heading or a yes."""
         if self.figures:
             return True
         words = self.plain.text.strip()
         introduces = words.endswith(":") or words.startswith("#")
-        return not introduces and len(words.split()) > _FEWEST_WORDS
+        return not introduces and len(words.split()) > 1
 
     def span(self, figure: Figure) -> tuple[int, int]:
         """Give where a figure stands in the answer's text."""
@@ -65,13 +67,14 @@ def read_statements(
     senses = senses_in(plain.text, [(figure.start, figure.end) for _, figure in quantities])
     claims = {}
     for (at, figure), (way, nature) in zip(quantities, senses, strict=True):
-        before = plain.text[: figure.start]
         claims[at] = Claim(
             quantity=figure,
             sense=Sense(figure.sign, figure.bracketed, way, nature),
             stems=stems,
-            level=is_level(before),
-            base=is_base(before),
+            noun=stems_in(" ".join(plain.text[figure.end : figure.end + _NOUN].split()[:1])),
+            share=_SHARE.match(plain.text, figure.end) is not None,
+            level=is_level(plain.text, figure.start),
+            base=is_base(plain.text, figure.start),
             verbatim=verbatim,
         )
     return Statements(sentence, plain, figures, claims, bound_periods(plain.text, figures))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import combinations
 
@@ -22,8 +22,7 @@ _CHANGE = re.compile(
 )
 _SHARE = re.compile(
     r"\b(?:shares?|proportion|portion|fraction|accounts?|accounted|accounting|represent\w*|made up|makes up|"
-    r"contribut\w*|margin|ratio|of (?:the |its |total |group |consolidated )*\w+|as an? (?:percentage|share|"
-    r"proportion)|weight)\b",
+    r"margin|ratio|as an? (?:percentage|share|proportion)|weight)\b",
     re.IGNORECASE,
 )
 _SUM = re.compile(
@@ -59,13 +58,11 @@ def computation_of(
 
 def _computations(claim: Claim, statement: Statement, operands: Operands) -> Iterator[Computation]:
     said = claim.quantity
-    if _way(claim) or (not claim.level and _CHANGE.search(statement.words)):
+    if claim.sense.way or (not claim.level and _CHANGE.search(statement.words)):
         for later, earlier in operands.pairs():
             yield from _changes(claim, later, earlier)
-    for part, whole in operands.pairs():
-        if said.unit == "x" or (
-            said.unit == "%" and not said.points and _SHARE.search(statement.words)
-        ):
+    if said.unit == "x" or _may_be_share(claim, statement):
+        for part, whole in operands.pairs():
             yield from _quotient(claim, part, whole)
     if said.unit not in ("%", "x") and _SUM.search(statement.words):
         for size in range(2, _MOST_TERMS + 1):
@@ -73,10 +70,20 @@ def _computations(claim: Claim, statement: Statement, operands: Operands) -> Ite
                 yield from _sum(claim, terms)
 
 
+def _may_be_share(claim: Claim, statement: Statement) -> bool:
+    if claim.quantity.unit != "%" or claim.quantity.points or claim.sense.way:
+        return False
+    return claim.share or _SHARE.search(statement.words) is not None
+
+
 def _changes(claim: Claim, later: Source, earlier: Source) -> Iterator[Computation]:
     a, b = later.quantity, earlier.quantity
     if not same_unit(a.unit, b.unit) or a.unit == "x" != claim.quantity.unit:
         return
+    if a.value < 0 and b.value < 0:
+        # Costs and losses are said to rise where their amount does.
+        a, b = replace(a, value=-a.value), replace(b, value=-b.value)
+        later, earlier = replace(later, quantity=a), replace(earlier, quantity=b)
     if claim.quantity.unit == "%" and not claim.quantity.points:
         yield from _growth(claim, later, earlier)
         return

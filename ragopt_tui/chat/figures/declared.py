@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from ragopt_tui.chat.figures.units import CURRENCY_AFTER, CURRENCY_BEFORE, currency_code, scale_of
 from ragopt_tui.chat.figures.words import stems_in
@@ -66,6 +67,7 @@ class Declared:
     unscaled: bool = False
 
 
+@lru_cache(maxsize=4096)
 def declared_in(text: str) -> Declared:
     """Read a caption, heading or label; figures with a scale of their own declare nothing."""
     scale, currency = Decimal(0), ""
@@ -100,8 +102,11 @@ def combined(texts: Sequence[str]) -> Declared:
         if excepted and not scale and _names(texts[:at], excepted["what"]):
             scale, currency = scale_of(excepted["scale"]), ""
             break
-        if not scale and said.scale:
-            scale = said.scale
+        # A scale of its own, as in "Passengers (thousands)", takes a row out of the table's money.
+        is_apart = scale and said.scale and not currency
+        scale = scale or said.scale
+        if is_apart:
+            break
         currency = currency or said.currency
         if at < 2:
             unscaled = unscaled or said.unscaled or (bool(said.currency) and not scale)

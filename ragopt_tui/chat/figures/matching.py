@@ -24,14 +24,17 @@ _SCALES = tuple(Decimal(f"1e{power}") for power in (3, 6, 9))
 class Claim:
     """A quantity that an answer states, with how its words turn it.
 
-    `stems` are those of its sentence. `level` says that it is where something stands, came from or
-    went to, and no change; `base` that it is what something is compared with. `verbatim` is one quoted from a table row, whose scale may
+    `stems` are those of its sentence, `noun` that of the word behind it. `level` says that it is where something stands, came from or
+    went to, and no change; `base` that it is what something is compared with; `share` that it is
+    so much of something. `verbatim` is one quoted from a table row, whose scale may
     stand in the caption only.
     """
 
     quantity: Quantity
     sense: Sense
     stems: frozenset[str] = frozenset()
+    noun: frozenset[str] = frozenset()
+    share: bool = False
     level: bool = False
     base: bool = False
     verbatim: bool = False
@@ -73,7 +76,8 @@ def _same_value(claim: Claim, source: Source) -> bool:
     shown_alike = said.shown == held.shown and said.scale == 1
     if shown_alike and not said.measure and held.unit not in ("%", "x"):
         if said.is_plain:
-            return True
+            counts = not held.unit and held.scale != 1
+            return not (counts and claim.noun & stems_in(source.label))
         return claim.verbatim and same_unit(said.unit, held.unit)
     return source.undeclared and _agrees_in_some_scale(said, held)
 

@@ -101,5 +101,5 @@ def _in_sentences(statement: Statement, passage: ReadPassage) -> Iterator[Operan
     for sources in sentences.values():
         held = stems_in(sources[0].heading)
         enough = max(1, _ALIKE * min(len(said), len(held)))
-        if 2 <= len(sources) <= _MOST_SOURCES and len(said & held) >= enough:
+        if 2 <= len(sources) <= _MOST_SOURCES and len(held & statement.known) >= enough:
             yield Operands(tuple(sources), statement.years)

@@ -107,20 +107,20 @@ def _prose_sources(
         senses = senses_in(sentence, [(f.start, f.end) for _, f in quantities])
         for (index, figure), (way, nature) in zip(quantities, senses, strict=True):
             where = start + figure.start
-            row = in_row and any(first <= where < last for first, last in rows)
+            row = next((r for r in rows if r[0] <= where < r[1]), None) if in_row else None
             source = Source(
                 quantity=figure,
                 passage=number,
                 row=number_of,
                 column=index + 1 if row else None,
                 section="",
-                label=sentence if row else "",
+                label=_label_of(passage.text[slice(*row)]) if row else "",
                 heading="" if row else sentence,
                 caption="",
                 sense=Sense(figure.sign, figure.bracketed, way, nature),
                 years=years_of(bound.get(index, ())),
                 part=next((m.part for m in bound.get(index, ()) if m.part), ""),
-                base=is_base(sentence[: figure.start]),
+                base=is_base(sentence, figure.start),
             )
             if row:
                 yield from readings(source, nearby, document)
@@ -136,6 +136,10 @@ def _in_document_scale(source: Source, document: Declared) -> Iterator[Source]:
         value, step = quantity.value * document.scale, quantity.step * document.scale
         scaled = replace(quantity, value=value, step=step, scale=document.scale)
         yield replace(source, quantity=scaled)
+
+
+def _label_of(line: str) -> str:
+    return re.split(r"\d|[-(]*[$€£]", line, maxsplit=1)[0].strip()
 
 
 def _row_lines(text: str) -> list[tuple[int, int]]:

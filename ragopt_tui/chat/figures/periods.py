@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ragopt_tui.chat.figures.grammar import Figure
 from ragopt_tui.chat.figures.moments import Moment
@@ -30,6 +31,8 @@ _NO_LEAD = re.compile(
     r"to|between|by|due|maturing|expiring|its|their)\s+(?:the\s+|fiscal\s+|financial\s+|year\s+|end\s+of\s+)*$",
     re.IGNORECASE,
 )
+_NEAR = 60
+"""Characters before a year that may make it no period: due, until."""
 _FARTHEST = 120
 """Characters between a year that opens a clause and the figure said for it."""
 
@@ -37,7 +40,8 @@ _FARTHEST = 120
 def bound_periods(text: str, figures: Sequence[Figure]) -> dict[int, tuple[Moment, ...]]:
     """Give for the index of each quantity the year or date that it is said for, several if unsure.
 
-    Read are "5 in 2023", "2023: 5", "5 (2023)", "in 2023 … was 5" and "…, respectively".
+    Read are "5 in 2023", "2023: 5", "5 (2023)", "in 2023 … was 5" and "…, respectively"; in "6
+    (2023: 5)" the first is for the year after.
     """
     if re.search(r"\brespectively\b", text, re.IGNORECASE):
         return _in_turn(figures)
@@ -52,6 +56,10 @@ def bound_periods(text: str, figures: Sequence[Figure]) -> dict[int, tuple[Momen
             closed = text[following.end : following.end + 1] == ")"
             if _BEHIND.fullmatch(between) or (closed and _IN_BRACKETS.fullmatch(between)):
                 periods = (*periods, following)
+            elif (
+                not periods and _IN_BRACKETS.fullmatch(between) and text[following.end :][:1] == ":"
+            ):
+                periods = (_year_after(following),)
         if periods:
             bound[index] = periods
     return bound
@@ -87,7 +95,12 @@ def _in_turn(figures: Sequence[Figure]) -> dict[int, tuple[Moment, ...]]:
 
 
 def _may_lead(text: str, moment: Moment) -> bool:
-    return not _NO_LEAD.search(text[: moment.start])
+    first = max(0, moment.start - _NEAR)
+    return not _NO_LEAD.search(text, first, moment.start)
+
+
+def _year_after(moment: Moment) -> Moment:
+    return replace(moment, years=frozenset(year + 1 for year in moment.years), part="")
 
 
 def _leads_to(between: str) -> bool:

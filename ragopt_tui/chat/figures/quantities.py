@@ -40,7 +40,7 @@ _AMOUNT = re.compile(
     r"|(?P<percent>\s?[%％]|[\s-]?(?i:percent|per\s?cent|pct)(?!\w))"
     r"|(?P<bps>[\s-]?(?i:bps?|basis[\s-]points?)(?!\w))"
     r"|(?P<ratio>\s?[x×](?!\w)|\s(?i:times)(?!\w)|(?::|\sto\s)1[.,]0+(?!\d)|:1(?![\d.,:]*\d)|-to-1(?!\d))"
-    r"|(?P<cents>\s(?i:euro\s)?(?i:cents?|pence)(?!\w))"
+    r"|(?P<cents>\s(?i:euro\s)?(?i:cents?|pence)(?!\w)|p(?!\w))"
     rf"|[\s-]?(?P<scale>{SCALE_WORD})(?:\s(?i:of\s)?(?P<money>{CURRENCY_AFTER})|\s?(?P<sign3>[€£]))?"
     rf"|\s?(?P<letter>{SCALE_LETTER})\s?(?P<money2>{CURRENCY_AFTER})"
     rf"|(?P<letter2>{SCALE_LETTER})"
@@ -67,7 +67,8 @@ _MEASURED = re.compile(
 )
 _JOINED = re.compile(r"\s?(?:(?P<range>to|through|[-–—])|and|or|,)\s?$")
 _YEAR = re.compile(r"(?:19|20)\d\d")
-_NEARLY_EQUAL = Decimal(100)
+_FARTHEST_APART = 100
+_APART_IN_LIST = 5
 _BEFORE = 24
 """Characters before a figure that may speak of it: about, minus, note."""
 
@@ -141,6 +142,9 @@ def _quantity(text: str, match: re.Match[str], convention: Convention) -> Quanti
         step *= Decimal(10) ** (len(str(int(shown))) - len(str(int(shown)).rstrip("0")))
     minus = _is_minus(text, match, opened) or bool(_NEGATIVE.search(before))
     measured = _MEASURED.match(text, end) if not unit else None
+    bracketed = opened and not minus
+    if bracketed and (unit or scale != 1):
+        start, end = _inside_brackets(text, start, end)
     return Quantity(
         start=start,
         end=end,
@@ -151,12 +155,19 @@ def _quantity(text: str, match: re.Match[str], convention: Convention) -> Quanti
         shown=shown,
         scale=scale,
         measure=measure_of(measured["noun"]) if measured else "",
-        bracketed=opened and not minus,
+        bracketed=bracketed,
         signed=minus or _sign_of(text, match) == "+",
         rounded=rounded,
         points=bool(has_unit and (match["points"] or match["bps"])),
         worded=worded,
     )
+
+
+def _inside_brackets(text: str, start: int, end: int) -> tuple[int, int]:
+    inside = text[start:end].removeprefix("(").removesuffix(")")
+    start += len(text[start:end].removeprefix("(")) < end - start
+    start += len(inside) - len(inside.lstrip())
+    return start, start + len(inside.strip())
 
 
 def _extent(match: re.Match[str]) -> tuple[int, bool, bool]:
@@ -225,7 +236,9 @@ def _unit_and_scale(match: re.Match[str]) -> tuple[str, Decimal]:
         return "x", Decimal(1)
     if match["cents"]:
         named = match["cents"].lower()
-        unit = "GBP" if "pence" in named else "EUR" if "euro" in named else ANY_DOLLAR
+        unit = (
+            "GBP" if named.strip() in ("p", "pence") else "EUR" if "euro" in named else ANY_DOLLAR
+        )
         return unit, Decimal("0.01")
     unit, scale = _unit_and_scale_before(match)
     name = match["scale"] or match["letter"] or match["letter2"]
@@ -246,7 +259,7 @@ def _with_shared_units(text: str, found: Sequence[Quantity]) -> Iterator[Quantit
     for index in range(len(shared) - 2, -1, -1):
         first, second = shared[index : index + 2]
         joined = _JOINED.match(text[first.end : second.start])
-        if joined and _lacks(first, second):
+        if joined and _lacks(first, second, _FARTHEST_APART if joined["range"] else _APART_IN_LIST):
             shared[index] = _like(first, second)
     for index, (first, second) in enumerate(pairwise(list(shared))):
         joined = _JOINED.match(text[first.end : second.start])
@@ -255,8 +268,11 @@ def _with_shared_units(text: str, found: Sequence[Quantity]) -> Iterator[Quantit
     yield from shared
 
 
-def _lacks(first: Quantity, second: Quantity) -> bool:
-    """Say whether the unit or scale behind the second figure also speaks of the first."""
+def _lacks(first: Quantity, second: Quantity, most_apart: int) -> bool:
+    """Say whether the unit or scale behind the second figure also speaks of the first.
+
+    They must be of one order: 7 to 8m, but 950 to 1.2m; 5 or 6 %, but 65 or 5.5 %.
+    """
     if first.worded or first.scale != 1 or (second.scale == 1 and not second.unit):
         return False
     if _YEAR.fullmatch(first.text):
@@ -272,7 +288,7 @@ def _lacks(first: Quantity, second: Quantity) -> bool:
     if second.unit in ("%", "x") and first.unit:
         return False
     larger, smaller = sorted((first.shown, second.shown), reverse=True)
-    return larger <= smaller * _NEARLY_EQUAL
+    return larger <= smaller * most_apart
 
 
 def _like(first: Quantity, second: Quantity) -> Quantity:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 Way = Literal["up", "down", ""]
 Nature = Literal["profit", "loss", "outlay", ""]
 
 _UP = (
-    r"(?<![-\w])(?:rose|ris(?:e|es|en|ing)|increas\w+|gr[eo]w(?:n|s|ing|th)?|up(?!\s+to)|gain(?:ed|s|ing)?"
+    r"(?<![-\w])(?:rose|ris(?:e|es|en|ing)|increas\w+|gr[eo]w(?:n|s|ing|th)?|(?<!made )(?<!make )(?<!makes )(?<!making )up(?!\s+to)|gain(?:ed|s|ing)?"
     r"|higher|improv\w+|climb\w*|expand\w*|expansion|widen\w*|add(?:ed|s)|jump\w*|surg\w+|advanc\w+|"
-    r"more|greater|exceed\w*|recover\w*|strengthen\w*|accelerat\w*|larger|rais\w+|uplift)\b"
+    r"more|greater|better|exceed\w*|recover\w*|strengthen\w*|accelerat\w*|larger|rais\w+|uplift)\b"
 )
 _DOWN = (
     r"(?<![-\w])(?:fell|fall(?:s|en|ing)?|declin\w+|decreas\w+|drop\w*|down|lower\w*|reduc\w+|"
-    r"shr[aiu]nk\w*|narrow\w*|contract(?:ed|ion)|less(?!\s+(?:a|an|the|any)\b)|fewer|smaller|weaken\w*|slip\w*|sank|slid|"
+    r"shr[aiu]nk\w*|narrow\w*|contract(?:ed|ion)|less(?!\s+(?:a|an|the|any)\b)|worse|"
+    r"(?:took|taking|takes|taken|knocked|shaved|cost)\s+(?:off|away|us)|fewer|smaller|weaken\w*|slip\w*|sank|slid|"
     r"plung\w*|cut|worsen\w*|deteriorat\w*|eased|shortfall|retreat\w*|slump\w*|tumbl\w*)\b"
 )
 _WAY_BEFORE = re.compile(
@@ -57,14 +59,14 @@ _OUTLAY = (
     r"depreciat\w+|amorti[sz]\w+|impair\w+|writ\w+[- ](?:downs?|offs?)|provisions?|capex|expenditures?|"
     r"invested|investments?|acqui(?:red|sitions?)|redeemed|redemptions?|withdr\w+|deduct\w*|"
     r"eliminat\w+|discounts?|allowances?|fees?|bought|outlays?|contribut\w+|settle\w*|lapsed|"
-    r"forfeit\w*|dispos\w+|treasury|corporate|overheads?|reduc\w+|lowered|decreas\w+"
+    r"forfeit\w*|dispos\w+|treasury|overheads?|reduc\w+|lowered|decreas\w+"
 )
 _NATURE = re.compile(
     rf"\b(?:(?P<loss>{_LOSS})|(?P<profit>{_PROFIT})|(?P<outlay>{_OUTLAY}))\b", re.IGNORECASE
 )
 _DIRECT = re.compile(
     rf"(?<!for )(?<!on )(?<!of )\b(?:(?P<loss>{_LOSS})|(?P<profit>{_PROFIT})|(?P<outlay>{_OUTLAY}))"
-    r"(?:\s+(?:before|after|on|per|from|in)\s+\w+){0,2}\s+(?:of|was|were|is|:)\s+(?:about\s+|only\s+|nearly\s+)?$",
+    r"(?:\s+(?:before|after|on|per|from|in)\s+\w+){0,2}\s+(?:of|with|was|were|is|:)\s+(?:about\s+|only\s+|nearly\s+)?$",
     re.IGNORECASE,
 )
 _BEHIND = re.compile(
@@ -102,6 +104,8 @@ _CHANGE = re.compile(
 
 _NEAR = 60
 """Characters behind a figure that may still speak of it."""
+_FARTHEST = 240
+"""Characters before a figure in which its clause is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,32 +141,36 @@ def senses_in(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[Way, Na
     """
     senses: list[tuple[Way, Nature]] = []
     for index, (start, end) in enumerate(spans):
-        way, nature = _sense_at(text, start, end)
-        between = text[spans[index - 1][1] : start] if index else ""
+        previous = spans[index - 1][1] if index else 0
+        way, nature = _sense_at(text, start, end, previous)
+        between = text[previous:start] if index else ""
         if _SAME_AGAIN.fullmatch(between):
             way, nature = way or senses[-1][0], nature or senses[-1][1]
-        elif _AND_AGAIN.fullmatch(between) and not is_level(text[:start]):
+        elif _AND_AGAIN.fullmatch(between) and not is_level(text, start):
             way = way or senses[-1][0]
         senses.append((way, nature))
     return senses
 
 
-def _sense_at(text: str, start: int, end: int) -> tuple[Way, Nature]:
-    clause = text[:start]
-    for boundary in _CLAUSE.finditer(text, 0, start):
+def _sense_at(text: str, start: int, end: int, previous: int) -> tuple[Way, Nature]:
+    first = max(0, start - _FARTHEST)
+    clause = text[first:start]
+    for boundary in _CLAUSE.finditer(text, first, start):
         clause = text[boundary.end() : start]
     after = text[end : end + _NEAR]
     direct = _DIRECT.search(clause) or _BEHIND.match(after)
-    nature = _kind(direct) if direct else nature_of(clause)
+    near = text[max(previous, start - len(clause)) : start]
+    nature = _kind(direct) if direct else nature_of(near) or nature_of(clause)
     if not nature and _SPENT_BEHIND.match(after):
         nature = "outlay"
-    return _way(clause, after) or _way_of_verb(text[:start]), nature
+    return _way(clause, after) or _way_of_verb(text[first:start]), nature
 
 
 def _kind(match: re.Match[str]) -> Nature:
     return "loss" if match["loss"] else "profit" if match["profit"] else "outlay"
 
 
+@lru_cache(maxsize=4096)
 def nature_of(phrase: str) -> Nature:
     """Tell what a label or the beginning of a clause speaks of, by its first noun phrase.
 
@@ -180,18 +188,18 @@ def nature_of(phrase: str) -> Nature:
 
 
 def without_ways(text: str) -> str:
-    """Give a text without its words for rising and falling, which one change may choose freely."""
-    return _EITHER_WAY.sub(" ", text)
+    """Give a text without its words for rising, falling and changing, which may be chosen freely."""
+    return _CHANGE.sub(" ", _EITHER_WAY.sub(" ", text))
 
 
-def is_level(before: str) -> bool:
-    """Say whether what follows `before` is where something stands, came from or went to."""
-    return _LEVEL.search(before) is not None
+def is_level(text: str, at: int) -> bool:
+    """Say whether what stands at `at` is where something stands, came from or went to."""
+    return _LEVEL.search(text, max(0, at - _NEAR), at) is not None
 
 
-def is_base(before: str) -> bool:
-    """Say whether what follows `before` is what something is compared with."""
-    return _BASE.search(before) is not None
+def is_base(text: str, at: int) -> bool:
+    """Say whether what stands at `at` is what something is compared with."""
+    return _BASE.search(text, max(0, at - _NEAR), at) is not None
 
 
 def names_change(heading: str) -> bool:
@@ -218,7 +226,7 @@ def contradict(said: Sense, source: Sense) -> bool:
 
 
 def _way(before: str, after: str) -> Way:
-    if is_level(before):
+    if is_level(before, len(before)):
         return ""
     behind = _WAY_AFTER.match(after)
     ahead = _WAY_BEFORE.search(before)

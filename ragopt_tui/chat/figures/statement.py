@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ragopt_tui.chat.figures.words import stems_in
 from ragopt_tui.knowledge.words import concepts_in, stems_of, stems_of_concept
@@ -45,6 +46,7 @@ class Statement:
         return bool(stems) and stems <= self.known
 
 
+@lru_cache(maxsize=4096)
 def measure_of_heading(heading: str) -> str:
     """Give a column's heading without its period and unit: `Revenue` of `Revenue FY2024`."""
     return " ".join(_NO_MEASURE.sub(" ", heading).split())

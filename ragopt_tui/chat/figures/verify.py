@@ -30,6 +30,8 @@ from ragopt_tui.knowledge.passage import Hit
 from ragopt_tui.knowledge.question import years_in
 
 _COMMA_GROUP = re.compile(r"\d,\d{3}(?!\d)")
+_MOST_COMPUTED = 40
+"""A sentence with more figures that stand nowhere is no sentence, and would take seconds."""
 _EXACT_FLOAT = 2**53
 
 
@@ -165,7 +167,7 @@ def _compute(
     """Add what follows from figures of the sentence, of the answer, or of the cited passages."""
     statements = lookup.statements
     missing = [index for index in statements.claims if index not in lookup.found]
-    if not missing:
+    if not 0 < len(missing) <= _MOST_COMPUTED:
         return
     years = years_of(f for f in statements.figures if isinstance(f, Moment))
     asked = frozenset(int(year) for year in years_in(question))
