@@ -60,6 +60,7 @@ LOOKED_BACK = 4
 """How many earlier questions a follow-up may mean, at most."""
 _LONGEST = 200
 _LONGEST_LAST = 1000
+_BEING = frozenset(("was", "were", "is", "are", "many", "high", "large"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,15 @@ class _FollowUp:
             text = LOOSE_ENDS.sub("", without(text, *named).rstrip("?.! ")) + "?"
             pronoun = PRONOUN.search(text) or pronoun
             named = []
-        topic_period = compares is not None or period_of(text) is None
+        own = period_of(text)
+        if (
+            own
+            and not named
+            and word not in POSSESSIVE
+            and _only_asks(without(text, own.span), word)
+        ):
+            return self._refilled(own, named, "")
+        topic_period = compares is not None or own is None
         if word in PERSON:
             found = self._person()
             if not found:
@@ -340,3 +349,9 @@ def _with_period(question: str, period: Period | None) -> str:
 
 def _year(year: str) -> Period:
     return Period(Span(year, 0, len(year)), "", year, year, "")
+
+
+def _only_asks(text: str, pronoun: str) -> bool:
+    """Whether a question asks for nothing but what its pronoun points at: "what was it?"."""
+    words = [word for word in words_of(text) if word != pronoun]
+    return CLAUSE.match(text) is not None and all(w in FILLER or w in _BEING for w in words)

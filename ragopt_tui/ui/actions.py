@@ -73,6 +73,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("later_answer", "Answer after", "main", "alt+down,ctrl+down", "For the next action."),
     Action("newest_answer", "Newest answer", "main", "alt+end", "Follows what comes."),
     Action("edit_question", "Edit the question", "main", "alt+q", "Sends another.", slash="edit"),
+    Action("edit_reading", "Edit how it was read", "main", "alt+r", "Asks it so.", slash="read"),
     Action("rate_up", "Good answer", "main", "alt+y", "Again takes it back.", slash="good"),
     Action("rate_down", "Bad answer", "main", "alt+n", "Again takes it back.", slash="bad"),
     Action("correct_answer", "Correct the answer", "main", "", "In your words.", slash="correct"),

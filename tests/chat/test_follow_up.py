@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.follow_ups import load_pairs
 from benchmarks.questions import load_questions
 from ragopt_tui.chat.follow_up import LOOKED_BACK, Earlier, first_sentence, resolve
 
@@ -142,6 +143,11 @@ def test_another_metric_is_asked_of_the_same_company_segment_and_period(
             "how many people did it employ?",
             "How many people did Corvane employ in fiscal 2024?",
         ),
+        (
+            "How much did Larkfield pay out per unit in 2024?",
+            "How much was that in 2023?",
+            "How much did Larkfield pay out per unit in 2023?",
+        ),
         (REVENUE, "What were its dividends?", "What were Corvane's dividends in fiscal 2024?"),
         (REVENUE, "why did revenue fall?", "Why did revenue fall at Corvane in fiscal 2024?"),
         (REVENUE, "Why?", "What was Corvane's revenue in fiscal 2024, and why?"),
@@ -241,3 +247,12 @@ def test_what_a_follow_up_is_read_as_stands_by_itself(last: str, asked: str, oth
 @given(st.text(max_size=250), st.text(max_size=250), st.text(max_size=60))
 def test_no_text_is_too_odd_to_be_read(last: str, asked: str, answer: str) -> None:
     assert isinstance(read(asked, last, answer=answer), str)
+
+
+def test_each_of_the_twenty_pairs_is_recognised_as_a_follow_up() -> None:
+    pairs = load_pairs()
+    assert len(pairs) == 20
+    for pair in pairs:
+        read_as = read(pair.follow_up, pair.first, answer="A director is Sabine Aldekamp.")
+        assert read_as != pair.follow_up
+        assert read(pair.alone.question, pair.first) == pair.alone.question

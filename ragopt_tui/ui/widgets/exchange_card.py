@@ -130,7 +130,7 @@ def _shown(question: str) -> Content:
 def _reading(exchange: Exchange) -> Content:
     if exchange.resolved_question in ("", exchange.question):
         return Content()
-    return Content.assemble(("read as: ", MUTED), _shown(exchange.resolved_question))
+    return Content.assemble("read as: ", _shown(exchange.resolved_question)).stylize(MUTED)
 
 
 def _notes(exchange: Exchange) -> Content:
