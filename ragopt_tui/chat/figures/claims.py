@@ -44,6 +44,13 @@ class Statements:
         introduces = words.endswith(":") or words.startswith("#")
         return not introduces and len(words.split()) > 1
 
+    @property
+    def clauses(self) -> dict[int, str]:
+        """The words around each figure, up to the figures before and behind it."""
+        ends = [0, *(figure.end for figure in self.figures)]
+        starts = [*(figure.start for figure in self.figures), len(self.plain.text)]
+        return {at: self.plain.text[ends[at] : starts[at + 1]] for at in range(len(self.figures))}
+
     def span(self, figure: Figure) -> tuple[int, int]:
         """Give where a figure stands in the answer's text."""
         return self.plain.span(figure.start, figure.end)

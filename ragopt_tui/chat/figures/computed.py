@@ -22,9 +22,10 @@ _CHANGE = re.compile(
 )
 _SHARE = re.compile(
     r"\b(?:shares?|proportion|portion|fraction|accounts?|accounted|accounting|represent\w*|made up|makes up|"
-    r"margin|ratio|as an? (?:percentage|share|proportion)|weight)\b",
+    r"contribut\w*|as an? (?:percentage|share|proportion)|weight)\b",
     re.IGNORECASE,
 )
+_MARGIN = re.compile(r"\b(?:margin|ratio|rate)\b", re.IGNORECASE)
 _SUM = re.compile(
     r"\b(?:total\w*|together|sum\w*|combined|aggregate\w*|altogether|overall|both|in all|plus|cumulative\w*|"
     r"added|adding|jointly)\b",
@@ -61,7 +62,7 @@ def _computations(claim: Claim, statement: Statement, operands: Operands) -> Ite
     if claim.sense.way or (not claim.level and _CHANGE.search(statement.words)):
         for later, earlier in operands.pairs():
             yield from _changes(claim, later, earlier)
-    if said.unit == "x" or _may_be_share(claim, statement):
+    if said.unit == "x" or _may_be_share(claim, statement, operands):
         for part, whole in operands.pairs():
             yield from _quotient(claim, part, whole)
     if said.unit not in ("%", "x") and _SUM.search(statement.words):
@@ -70,10 +71,13 @@ def _computations(claim: Claim, statement: Statement, operands: Operands) -> Ite
                 yield from _sum(claim, terms)
 
 
-def _may_be_share(claim: Claim, statement: Statement) -> bool:
+def _may_be_share(claim: Claim, statement: Statement, operands: Operands) -> bool:
+    """Say whether a percentage is said to be a share, or a margin of two figures that are named."""
     if claim.quantity.unit != "%" or claim.quantity.points or claim.sense.way:
         return False
-    return claim.share or _SHARE.search(statement.words) is not None
+    if claim.share or _SHARE.search(statement.words):
+        return True
+    return not operands.with_totals and _MARGIN.search(statement.words) is not None
 
 
 def _changes(claim: Claim, later: Source, earlier: Source) -> Iterator[Computation]:
@@ -91,7 +95,7 @@ def _changes(claim: Claim, later: Source, earlier: Source) -> Iterator[Computati
     if difference < 0 and not _way(claim):
         later, earlier, a, b, difference = earlier, later, b, a, -difference
     said = claim.quantity
-    alike = said.unit == a.unit if said.points or a.unit == "%" else _is_amount_like(said, a)
+    alike = said.unit == a.unit if a.unit in ("%", "x") else _is_amount_like(said, a)
     if alike and difference and _is_exactly(said, difference, a, b) and _goes(claim, difference):
         sign = "−" if difference < 0 and not said.signed else ""
         yield _result(" − ".join(_shown(a, b)), f"{sign}{said.text}", later, earlier)

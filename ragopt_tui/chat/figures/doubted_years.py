@@ -59,6 +59,8 @@ def _stands_for(
 
 def _is_of(moment: Moment, source: Source) -> bool:
     parts_agree = not moment.part or source.part in ("", moment.part)
+    if len(moment.years) > 1 and len(source.years) > 1:
+        return moment.years <= source.years and parts_agree
     return bool(source.years & moment.years) and parts_agree
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -15,17 +15,21 @@ from ragopt_tui.chat.figures.statement import Statement, measure_of_heading
 from ragopt_tui.chat.figures.words import stems_in
 
 _ALIKE = 0.5
-"""The least share of the shorter one's words that a statement and a sentence it computes with share."""
+"""The least share of words by which a statement speaks of a column, or of what a sentence says."""
 _TOTAL = re.compile(r"\b(?:total|consolidated|group|net assets|overall)\b", re.IGNORECASE)
 _MOST_SOURCES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Operands:
-    """Figures that may be computed with one another."""
+    """Figures that may be computed with one another.
+
+    `years` are those asked for; `with_totals` says that among them are totals that nobody named.
+    """
 
     sources: tuple[Source, ...]
     years: frozenset[int]
+    with_totals: bool = False
 
     def pairs(self) -> Iterator[tuple[Source, Source]]:
         """Give pairs of figures, the later first; both ways round where nothing tells which is."""
@@ -74,22 +78,25 @@ def _in_rows(statement: Statement, cells: Sequence[Source]) -> Iterator[Operands
     for cell in cells:
         measure = measure_of_heading(cell.heading)
         rows[cell.row, cell.label, measure, cell.quantity.unit].append(cell)
-    for (_, label, measure, _), row in rows.items():
-        if statement.names(label) and (not stems_in(measure) or statement.names(measure)):
+    measures = Counter((at, unit) for at, _, measure, unit in rows if stems_in(measure))
+    for (at, label, measure, unit), row in rows.items():
+        is_only = not stems_in(measure) or measures[at, unit] == 1
+        if statement.names(label) and (is_only or statement.share_of(measure) >= _ALIKE):
             yield Operands(tuple(row), statement.years)
 
 
-def _in_columns(statement: Statement, cells: Sequence[Source]) -> Iterator[Operands]:
+def _in_columns(statement: Statement, held: Sequence[Source]) -> Iterator[Operands]:
     """Give the cells of one column whose rows are named; a row of totals is named by any share."""
     columns: defaultdict[tuple[int | None, str], list[Source]] = defaultdict(list)
-    for cell in cells:
+    for cell in held:
         if not statement.years or not cell.years or cell.years & statement.years:
             columns[cell.column, cell.quantity.unit].append(cell)
     for column in columns.values():
         named = [cell for cell in column if statement.names(cell.label)]
         totals = [cell for cell in column if _TOTAL.search(cell.label) and cell not in named]
         if named and len(named) + len(totals) >= 2:
-            yield Operands(tuple([*named, *totals][:_MOST_SOURCES]), frozenset())
+            cells = [*named, *totals][:_MOST_SOURCES]
+            yield Operands(tuple(cells), frozenset(), with_totals=bool(totals))
 
 
 def _in_sentences(statement: Statement, passage: ReadPassage) -> Iterator[Operands]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ragopt_tui.chat.figures.passages import ReadPassage
+from ragopt_tui.chat.figures.senses import names_change
 from ragopt_tui.chat.figures.sources import Source
 from ragopt_tui.chat.figures.statement import Statement, measure_of_heading
 from ragopt_tui.chat.figures.words import stems_in
@@ -20,18 +21,19 @@ def misplaced(
     statement: Statement,
     found: Mapping[int, Sequence[Source]],
     passages: Iterable[ReadPassage],
+    clauses: Mapping[int, str],
 ) -> set[int]:
-    """Give the figures that stand only in rows, columns or sentences that are not meant.
+    """Give the figures, by index, that stand only in rows, columns or sentences that are not meant.
 
     That is so where the statement names another row (or column) in full, from which it gives no
     figure, and not the one in which the figure stands; or where it says what another sentence
-    says: a chance match or the wrong line.
+    says: a chance match or the wrong line. `clauses` are the words around each figure.
     """
     held = [source for passage in passages for source in passage.sources]
     cells = [source for source in held if source.in_table]
     lines = _out_of_line(statement, found, cells, lambda source: source.label)
     columns = _out_of_line(statement, found, cells, lambda s: measure_of_heading(s.heading))
-    return lines | columns | _out_of_sentence(statement, found, held)
+    return lines | columns | _out_of_sentence(statement, found, held, clauses)
 
 
 def _out_of_line(
@@ -41,7 +43,7 @@ def _out_of_line(
     label: Callable[[Source], str],
 ) -> set[int]:
     shares = {label(cell): statement.share_of(label(cell)) for cell in cells}
-    named = {name for name in shares if statement.names(name)}
+    named = {name for name in shares if statement.names(name) and not names_change(name)}
     if not named:
         return set()
     suspects: set[int] = set()
@@ -54,7 +56,10 @@ def _out_of_line(
 
 
 def _out_of_sentence(
-    statement: Statement, found: Mapping[int, Sequence[Source]], held: Sequence[Source]
+    statement: Statement,
+    found: Mapping[int, Sequence[Source]],
+    held: Sequence[Source],
+    clauses: Mapping[int, str],
 ) -> set[int]:
     said = stems_in(statement.words)
     if len(said) < _FEWEST_STEMS:
@@ -67,7 +72,15 @@ def _out_of_sentence(
         index
         for index, sources in found.items()
         if all(
-            not s.in_table and shares[s.heading] < _SPOKEN_OF and s.quantity.unit in restated
+            not s.in_table
+            and shares[s.heading] < _SPOKEN_OF
+            and s.quantity.unit in restated
+            and not _speaks_of(clauses[index], s.heading)
             for s in sources
         )
     }
+
+
+def _speaks_of(clause: str, sentence: str) -> bool:
+    said = stems_in(clause)
+    return bool(said) and len(said & stems_in(sentence)) >= _SPOKEN_OF * len(said)

@@ -17,6 +17,7 @@ from ragopt_tui.chat.figures.numerals import (
 )
 from ragopt_tui.chat.figures.units import (
     ANY_DOLLAR,
+    ANY_MONEY,
     CURRENCY_AFTER,
     CURRENCY_BEFORE,
     MEASURE,
@@ -236,9 +237,7 @@ def _unit_and_scale(match: re.Match[str]) -> tuple[str, Decimal]:
         return "x", Decimal(1)
     if match["cents"]:
         named = match["cents"].lower()
-        unit = (
-            "GBP" if named.strip() in ("p", "pence") else "EUR" if "euro" in named else ANY_DOLLAR
-        )
+        unit = "GBP" if named.strip() in ("p", "pence") else "EUR" if "euro" in named else ANY_MONEY
         return unit, Decimal("0.01")
     unit, scale = _unit_and_scale_before(match)
     name = match["scale"] or match["letter"] or match["letter2"]

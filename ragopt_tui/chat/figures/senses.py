@@ -58,7 +58,7 @@ _OUTLAY = (
     r"purchas\w+|repa(?:id|y\w*)|repurchas\w+|dividends?|distribut\w+|tax(?:es|ation)?|interest|"
     r"depreciat\w+|amorti[sz]\w+|impair\w+|writ\w+[- ](?:downs?|offs?)|provisions?|capex|expenditures?|"
     r"invested|investments?|acqui(?:red|sitions?)|redeemed|redemptions?|withdr\w+|deduct\w*|"
-    r"eliminat\w+|discounts?|allowances?|fees?|bought|outlays?|contribut\w+|settle\w*|lapsed|"
+    r"absorb\w*|consum\w+|eliminat\w+|discounts?|allowances?|fees?|bought|outlays?|contribut\w+|settle\w*|lapsed|"
     r"forfeit\w*|dispos\w+|treasury|overheads?|reduc\w+|lowered|decreas\w+"
 )
 _NATURE = re.compile(
@@ -216,7 +216,9 @@ def contradict(said: Sense, source: Sense) -> bool:
         return not (said.nature == "loss" and said.way == "up")
     if source.direction:
         if source.sign < 0:
-            return "profit" in (said.nature, source.nature) or source.change
+            return said.nature == "profit" or (
+                said.nature != "outlay" and (source.nature == "profit" or source.change)
+            )
         return source.nature == "loss" and said.nature == "profit" and not source.way
     if said.sign < 0:
         return not outlay

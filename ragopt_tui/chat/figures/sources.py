@@ -51,7 +51,9 @@ def readings(cell: Source, nearby: Declared, document: Declared) -> Iterator[Sou
     if quantity.bracketed:
         quantity = replace(quantity, value=-quantity.value, bracketed=False, signed=True)
     changes = names_change(f"{cell.heading} {cell.section} {cell.label}")
-    nature = nature_of(cell.label) or nature_of(cell.heading) or nature_of(cell.caption)
+    nature = nature_of(cell.label) or nature_of(cell.heading)
+    if not nature and nearby.percent:
+        nature = nature_of(cell.caption)
     sense = Sense(quantity.sign, nature=nature, change=changes)
     cell = replace(cell, sense=sense, quantity=quantity)
     if quantity.unit in ("%", "x") or quantity.scale != 1 or quantity.worded:
@@ -69,7 +71,8 @@ def readings(cell: Source, nearby: Declared, document: Declared) -> Iterator[Sou
     scale = nearby.scale or document.scale
     unit = quantity.unit or nearby.currency or document.currency
     if not scale:
-        yield replace(cell, quantity=replace(quantity, unit=unit), undeclared=True)
+        plain = replace(quantity, unit=unit)
+        yield replace(cell, quantity=plain, undeclared=not nearby.unscaled)
         return
     value, step = quantity.value * scale, quantity.step * scale
     scaled = replace(quantity, unit=unit, value=value, step=step, scale=scale)

@@ -7,6 +7,8 @@ from decimal import Decimal
 
 ANY_DOLLAR = "$"
 """The unit of a bare dollar sign, which may be any country's dollar."""
+ANY_MONEY = "¤"
+"""The unit of cents, which may be any currency's."""
 
 _CURRENCIES: dict[str, tuple[str, ...]] = {
     "USD": ("US$", "USD", "US dollars", "US dollar", "U.S. dollars", "United States dollars"),
@@ -105,17 +107,17 @@ def measure_of(name: str) -> str:
 
 
 def same_unit(one: str, other: str) -> bool:
-    """Say whether two units may mean the same: equal, or a bare dollar sign and any dollar."""
-    if one == other:
+    """Say whether two units may mean the same: a bare dollar sign is any dollar, cents any money."""
+    if one == other or (ANY_MONEY in (one, other) and is_currency(one) and is_currency(other)):
         return True
     return ANY_DOLLAR in (one, other) and {one, other} <= _DOLLARS
 
 
 def is_currency(unit: str) -> bool:
     """Say whether a unit is money."""
-    return unit in _CURRENCIES
+    return unit in _CURRENCIES or unit == ANY_MONEY
 
 
 def shown_unit(unit: str) -> str:
-    """Give the unit as answers carry it: a dollar of no country is written USD."""
-    return "USD" if unit == ANY_DOLLAR else unit
+    """Give the unit as answers carry it: a dollar of no country is USD, cents of none have none."""
+    return {ANY_DOLLAR: "USD", ANY_MONEY: ""}.get(unit, unit)

@@ -157,8 +157,11 @@ def _misplaced(lookup: _Lookup, question: str) -> set[int]:
     if any(claim.verbatim for claim in lookup.statements.claims.values()):
         return set()
     words = lookup.statements.plain.text
-    wrong = misplaced(Statement.of(words), lookup.sources, lookup.cited)
-    return wrong or misplaced(Statement.of(f"{question}\n{words}"), lookup.sources, lookup.cited)
+    clauses = lookup.statements.clauses
+    for said in (words, f"{question}\n{words}"):
+        if wrong := misplaced(Statement.of(said), lookup.sources, lookup.cited, clauses):
+            return wrong
+    return set()
 
 
 def _compute(
