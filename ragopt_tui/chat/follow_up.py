@@ -245,7 +245,7 @@ class _FollowUp:
                 return self._joined(text)
         else:
             found = self._company()
-        ending = ("'" if found.endswith("s") else "'s") if word in POSSESSIVE else ""
+        ending = _possessive(found) if word in POSSESSIVE else ""
         resolved = text[: pronoun.start()] + found + ending + text[pronoun.end() :]
         return self._dated(resolved) if found == self._company() and not named else resolved
 
@@ -322,8 +322,8 @@ class _FollowUp:
         return names_of(question, companies_of(question, self._companies))
 
     def _scope(self, company: str, names: Sequence[str]) -> str:
-        owner = f"{company}{chr(39) if company.endswith('s') else chr(39) + 's'}" if company else ""
-        return "".join(f"{part} " for part in (owner, *map(bare, names)) if part)
+        owner = [company + _possessive(company)] if company else []
+        return "".join(f"{part} " for part in (*owner, *map(bare, names)))
 
     def _when(self, period: Period | None) -> str:
         last = self._last_period
@@ -345,6 +345,10 @@ def _with_period(question: str, period: Period | None) -> str:
     if not old.preposition and old.span.start and not filled.startswith(old.core[:3]):
         filled = filled.removeprefix("in ")
     return question[: old.span.start] + filled + question[old.span.end :]
+
+
+def _possessive(name: str) -> str:
+    return "'" if name.endswith("s") else "'s"
 
 
 def _year(year: str) -> Period:
