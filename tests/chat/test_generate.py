@@ -44,6 +44,13 @@ def test_an_answer_streams_and_carries_checked_citations(backend: Backend) -> No
     (cited,) = answer.citations
     assert (cited.n, cited.quote) == (2, EVIDENCE[1].passage.text)
     assert (answer.refused, answer.unsupported, answer.dangling) == (False, "", ())
+    assert [(f.text, f.status) for f in answer.figures] == [
+        ("$4.2 billion", "found"),
+        ("2023", "found"),
+        ("8%", "found"),
+        ("2022", "found"),
+    ]
+    assert answer.uncited == ()
     assert (answer.variant, answer.index_version) == ("builtin-q8_0", "g1.v1")
     assert answer.evidence == tuple(EVIDENCE)
     assert answer.seconds > 0

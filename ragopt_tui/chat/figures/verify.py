@@ -93,7 +93,7 @@ def verify_figures(
         _compute(lookup, stated, held, question)
         _look_elsewhere(lookup, held)
     figures = [
-        _checked(text, lookup.statements, index, lookup.found.get(index, _Found("not found")))
+        _checked(text, lookup, index)
         for lookup in lookups
         for index in range(len(lookup.statements.figures))
     ]
@@ -208,19 +208,37 @@ def _passages_of(sources: Sequence[Source]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(source.passage for source in sources))
 
 
-def _checked(text: str, statements: Statements, index: int, found: _Found) -> CheckedFigure:
-    figure = statements.figures[index]
-    start, end = statements.span(figure)
+def _checked(text: str, lookup: _Lookup, index: int) -> CheckedFigure:
+    figure = lookup.statements.figures[index]
+    found = lookup.found.get(index, _Found("not found"))
+    start, end = lookup.statements.span(figure)
+    if isinstance(figure, Quantity):
+        stated = _as_stated(figure, lookup.sources.get(index, []))
+        value, unit = _plain_number(stated.value), shown_unit(stated.unit)
+    else:
+        value, unit = figure.value, figure.unit
     return CheckedFigure(
         text=text[start:end],
-        value=_plain_number(figure.value) if isinstance(figure, Quantity) else figure.value,
-        unit=shown_unit(figure.unit),
+        value=value,
+        unit=unit,
         status=found.status,
         found_in=found.passages,
         formula=found.formula,
         start=start,
         end=end,
     )
+
+
+def _as_stated(figure: Quantity, sources: Sequence[Source]) -> Quantity:
+    """Give a numeral alone the unit and scale of its cell, unless that may be read in two units."""
+    cells = [source for source in sources if source.in_table]
+    if not figure.is_plain or not cells:
+        return figure
+    place = cells[0].row, cells[0].column
+    readings = [s.quantity for s in cells if (s.row, s.column) == place]
+    if len({reading.unit for reading in readings}) > 1 or readings[0].shown != figure.shown:
+        return figure
+    return min(readings, key=lambda reading: reading.scale)
 
 
 def _plain_number(value: Decimal) -> int | float | str:

@@ -74,7 +74,17 @@ def test_figures_stand_at_their_place_with_value_and_unit() -> None:
     assert [(f.text, f.value, f.unit) for f in figures] == [
         ("June 30, 2023", "2023-06-30", "date"),
         ("$4.2bn", 4_200_000_000, "USD"),
-        ("2.31", 2.31, ""),
+        ("2.31", 2.31, "USD"),
+    ]
+
+
+def test_a_numeral_alone_has_the_unit_and_scale_of_its_cell() -> None:
+    figures = verified("Operating income was 598 in 2023 and (41) in 2022 [1].").figures
+    assert [(f.text, f.value, f.unit) for f in figures] == [
+        ("598", 598_000_000, "USD"),
+        ("2023", 2023, "year"),
+        ("(41)", -41_000_000, "USD"),
+        ("2022", 2022, "year"),
     ]
 
 
