@@ -14,7 +14,7 @@ from ragopt_tui.chat.figures.passages import ReadPassage
 from ragopt_tui.chat.figures.quantities import Quantity
 from ragopt_tui.chat.figures.sources import Source
 from ragopt_tui.chat.figures.statement import Statement
-from ragopt_tui.chat.figures.units import same_unit
+from ragopt_tui.chat.figures.units import is_currency, same_unit
 
 _CHANGE = re.compile(
     r"\b(?:chang\w*|differ\w*|gap|swing|spread|growth|increase|decrease|decline|rise|reduction)\b",
@@ -82,7 +82,7 @@ def _may_be_share(claim: Claim, statement: Statement, operands: Operands) -> boo
 
 def _changes(claim: Claim, later: Source, earlier: Source) -> Iterator[Computation]:
     a, b = later.quantity, earlier.quantity
-    if not same_unit(a.unit, b.unit) or a.unit == "x" != claim.quantity.unit:
+    if not _go_together(later, earlier) or a.unit == "x" != claim.quantity.unit:
         return
     if a.value < 0 and b.value < 0:
         # Costs and losses are said to rise where their amount does.
@@ -113,7 +113,7 @@ def _growth(claim: Claim, later: Source, earlier: Source) -> Iterator[Computatio
 
 def _quotient(claim: Claim, part: Source, whole: Source) -> Iterator[Computation]:
     said, a, b = claim.quantity, part.quantity, whole.quantity
-    if not same_unit(a.unit, b.unit) or a.unit in ("%", "x") or b.value == 0:
+    if not _go_together(part, whole) or a.unit in ("%", "x") or b.value == 0:
         return
     quotient = abs(a.value / b.value)
     if said.unit == "%":
@@ -128,9 +128,7 @@ def _quotient(claim: Claim, part: Source, whole: Source) -> Iterator[Computation
 def _sum(claim: Claim, terms: Sequence[Source]) -> Iterator[Computation]:
     said = claim.quantity
     quantities = [term.quantity for term in terms]
-    if not all(
-        same_unit(quantities[0].unit, q.unit) and _is_amount_like(said, q) for q in quantities
-    ):
+    if not all(_go_together(terms[0], t) and _is_amount_like(said, t.quantity) for t in terms):
         return
     total = sum((q.value for q in quantities), Decimal(0))
     is_signed_right = not said.signed or (said.value < 0) == (total < 0)
@@ -156,6 +154,14 @@ def _way(claim: Claim) -> int:
 def _goes(claim: Claim, change: Decimal) -> bool:
     """Say whether a change goes the way that the claim's words say; up where they say none."""
     return (change > 0) == (_way(claim) >= 0)
+
+
+def _go_together(one: Source, other: Source) -> bool:
+    """Say whether two figures have one unit; a table may write the currency at some cells only."""
+    if same_unit(one.quantity.unit, other.quantity.unit):
+        return True
+    units = {one.quantity.unit, other.quantity.unit}
+    return one.in_table and other.in_table and "" in units and any(map(is_currency, units))
 
 
 def _is_amount_like(said: Quantity, held: Quantity) -> bool:

@@ -9,6 +9,7 @@ from ragopt_tui.chat.figures.declared import Declared
 from ragopt_tui.chat.figures.matching import (
     Claim,
     differs_in_sign,
+    is_exact,
     names_moment,
     says,
     stems_around,
@@ -26,6 +27,9 @@ _PART_NAMES = {
     "Q4": r"Q4|4Q|fourth[- ]quarter",
     "H1": r"H1|1H|first[- ]half|half[- ]year|six months",
     "H2": r"H2|2H|second[- ]half",
+    "M3": r"3M|3 mo|three[- ]months?|first[- ]quarter|Q1",
+    "M6": r"6M|6 mo|six[- ]months?|first[- ]half|H1",
+    "M9": r"9M|9 mo|nine[- ]months?",
 }
 
 
@@ -57,11 +61,17 @@ class FigureEvidence:
             self._read[number] = read_passage(number, passage, *self._files[passage.file])
         return self._read[number]
 
-    def sources_of(self, claim: Claim, numbers: Iterable[int]) -> list[Source]:
-        """Give the figures of these passages that say what the claim says."""
-        return [s for n in numbers for s in self.passage(n).sources if says(claim, s)]
+    def sources_of(self, claim: Claim, numbers: Sequence[int]) -> list[Source]:
+        """Give the figures of these passages that say what the claim says.
 
-    def related_sources_of(self, claim: Claim, numbers: Iterable[int]) -> list[Source]:
+        Where one of them has its very value the other way round, rounded ones do not count.
+        """
+        sources = [s for n in numbers for s in self.passage(n).sources if says(claim, s)]
+        if any(is_exact(claim, source) for source in sources):
+            return sources
+        return [] if self.contradicts(claim, numbers) else sources
+
+    def related_sources_of(self, claim: Claim, numbers: Sequence[int]) -> list[Source]:
         """Give those that stand beside a word of the claim's sentence: no chance matches."""
         return [s for s in self.sources_of(claim, numbers) if claim.stems & stems_around(s)]
 

@@ -48,8 +48,18 @@ def says(claim: Claim, source: Source) -> bool:
 
 
 def differs_in_sign(claim: Claim, source: Source) -> bool:
-    """Say whether a source has the claim's figure, but the other way round."""
-    return _same_value(claim, source) and contradict(claim.sense, source.sense)
+    """Say whether a source has exactly the claim's figure, but the other way round."""
+    return (
+        is_exact(claim, source)
+        and _same_value(claim, source)
+        and contradict(claim.sense, source.sense)
+    )
+
+
+def is_exact(claim: Claim, source: Source) -> bool:
+    """Say whether a source shows the claim's very value, not rounded."""
+    said, held = claim.quantity, source.quantity
+    return abs(said.value) == abs(held.value) or said.shown == held.shown
 
 
 def stems_around(source: Source) -> frozenset[str]:

@@ -35,10 +35,10 @@ _DATE = re.compile(
     rf"|{_filled(_DAY, 'd2')}\s+(?:of\s+)?{_filled(_MONTH, 'm2')}(?:,?\s+{_filled(_YEAR, 'y2')}{_ENDS})?"
     rf"|{_filled(_MONTH, 'm3')}[\s,'’-]+(?:{_filled(_YEAR, 'y3')}|(?<=['’-])(?P<s3>\d\d)){_ENDS}"
     rf"|{_filled(_YEAR, 'y4')}-(?P<n4>0[1-9]|1[0-2])(?:-(?P<d4>0[1-9]|[12]\d|3[01]))?(?![\w-])"
-    rf"|(?P<a5>0?[1-9]|[12]\d|3[01])(?P<mark>[./])(?P<b5>0?[1-9]|[12]\d|3[01])(?P=mark){_filled(_YEAR, 'y5')}{_ENDS}"
+    rf"|(?P<a5>0?[1-9]|[12]\d|3[01])(?P<mark>[./])(?P<b5>0?[1-9]|[12]\d|3[01])(?P=mark)(?:{_filled(_YEAR, 'y5')}|(?P<s5>\d\d)){_ENDS}"
     r")"
 )
-_PART = r"(?P<{}>[QH][1-4]|[1-4][QH])"
+_PART = r"(?P<{}>[QH][1-4]|[1-4][QH]|[369]M)"
 _NAMED_PART = (
     r"\b(?i:(?P<ordinal>first|second|third|fourth)[\s-](?P<kind>quarter|half))"
     r"(?i:\s+(?:of|in|for|the|fiscal|financial|calendar|year|FY))*\s*"
@@ -63,7 +63,7 @@ _BARE_YEAR = re.compile(
 class Moment:
     """`text[start:end]` names a year, a part of one, a month or a day, as far as it says.
 
-    `years` holds two for 2022/23; `part` is Q1 to Q4, H1 or H2; `month` and `day` are 0 where
+    `years` holds two for 2022/23; `part` is Q1 to Q4, H1, H2, or M9 for nine months; `month` and `day` are 0 where
     not said. A numeric date that may be read two ways has the other month in `or_month`.
     """
 

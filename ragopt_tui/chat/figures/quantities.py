@@ -37,14 +37,14 @@ _AMOUNT = re.compile(
     rf"(?P<numeral>{NUMERAL}|(?i:{NUMBER_WORDS}))"
     r"(?P<close>\s?\))?"
     r"(?P<unit>"
-    r"(?P<points>[\s-]?(?i:percentage[\s-]points?|%[\s-]?points?|(?:pps?|ppts?|p\.p\.)(?!\w)))"
+    r"(?P<points>[\s-]?(?i:percentage[\s-]points?|%[\s-]?points?|points?(?!\w)|(?:pps?|ppts?|p\.p\.)(?!\w)))"
     r"|(?P<percent>\s?[%％]|[\s-]?(?i:percent|per\s?cent|pct)(?!\w))"
     r"|(?P<bps>[\s-]?(?i:bps?|basis[\s-]points?)(?!\w))"
     r"|(?P<ratio>\s?[x×](?!\w)|\s(?i:times)(?!\w)|(?::|\sto\s)1[.,]0+(?!\d)|:1(?![\d.,:]*\d)|-to-1(?!\d))"
     r"|(?P<cents>\s(?i:euro\s)?(?i:cents?|pence)(?!\w)|p(?!\w))"
     rf"|[\s-]?(?P<scale>{SCALE_WORD})(?:\s(?i:of\s)?(?P<money>{CURRENCY_AFTER})|\s?(?P<sign3>[€£]))?"
     rf"|\s?(?P<letter>{SCALE_LETTER})\s?(?P<money2>{CURRENCY_AFTER})"
-    rf"|(?P<letter2>{SCALE_LETTER})"
+    rf"|(?(currency)\s?)(?P<letter2>{SCALE_LETTER})"
     rf"|\s?(?P<money3>{CURRENCY_AFTER})"
     r")?"
     r"(?P<last>\s?\))?"
@@ -56,7 +56,9 @@ _REFERENCE = re.compile(
     r"|S&P|&|#|§)\s*\(?$",
     re.IGNORECASE,
 )
-_NEGATIVE = re.compile(r"(?<!plus or )(?<!or )\b(?:minus|negative)\s+$", re.IGNORECASE)
+_NEGATIVE = re.compile(
+    r"(?<!plus or )(?<!or )\b(?:minus|negative)(?:\s+(?:at|of|by))?\s+$", re.IGNORECASE
+)
 _ROUNDED = re.compile(
     r"(?:\b(?:about|approximately|approx\.?|around|roughly|nearly|almost|some|circa|ca\.?|c\.|over|"
     r"more than|above|under|below|less than|up to|at least|close to|well over)\s+|[~≈])$",

@@ -80,6 +80,9 @@ _EITHER_WAY = re.compile(rf"(?P<up>{_UP})|(?P<down>{_DOWN})", re.IGNORECASE)
 _AND_AGAIN = re.compile(
     r"(?:\s+(?:in|for)(?:\s+fiscal)?\s+\S+|(?:\s+[a-z-]+){0,2}),?\s+and\s+(?:by\s+)?"
 )
+_NO_VERB = re.compile(
+    r"growth|gains?|more|less|greater|fewer|better|worse|larger|smaller|higher|lower", re.IGNORECASE
+)
 _SAME_AGAIN = re.compile(
     r",?\s+(?:or|i\.e\.|that is)\s+(?:by\s+|about\s+)*|\s*\((?:or\s+|by\s+)?", re.IGNORECASE
 )
@@ -163,7 +166,7 @@ def _sense_at(text: str, start: int, end: int, previous: int) -> tuple[Way, Natu
     nature = _kind(direct) if direct else nature_of(near) or nature_of(clause)
     if not nature and _SPENT_BEHIND.match(after):
         nature = "outlay"
-    return _way(clause, after) or _way_of_verb(text[first:start]), nature
+    return _way_of_verb(text[first:start]) or _way(clause, after), nature
 
 
 def _kind(match: re.Match[str]) -> Nature:
@@ -240,6 +243,7 @@ def _way(before: str, after: str) -> Way:
 
 
 def _way_of_verb(before: str) -> Way:
-    """Read "by …" with the verb that it belongs to, however far before."""
+    """Read "by …" with the verb that it belongs to, however far before: reduced growth by."""
     ways = list(_EITHER_WAY.finditer(before)) if _BY.search(before) else []
-    return "" if not ways else "up" if ways[-1]["up"] else "down"
+    verbs = [way for way in ways if not _NO_VERB.fullmatch(way.group())] or ways
+    return "" if not verbs else "up" if verbs[-1]["up"] else "down"

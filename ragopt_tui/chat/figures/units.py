@@ -33,6 +33,14 @@ _CURRENCIES: dict[str, tuple[str, ...]] = {
     "CZK": ("CZK",),
     "MXN": ("MXN",),
     "ZAR": ("ZAR",),
+    "TWD": ("NT$", "TWD"),
+    "TRY": ("₺", "TRY"),
+    "RUB": ("₽", "RUB"),
+    "THB": ("฿", "THB"),
+    "ILS": ("₪", "ILS"),
+    "NGN": ("₦", "NGN"),
+    "PHP": ("₱", "PHP"),
+    "VND": ("₫", "VND"),
 }
 _DOLLARS = frozenset({ANY_DOLLAR, "USD", "CAD", "AUD", "NZD", "HKD", "SGD"})
 _CODE_OF = {name.lower(): code for code, names in _CURRENCIES.items() for name in names}
