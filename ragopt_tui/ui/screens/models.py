@@ -18,7 +18,7 @@ from ragopt_tui.models.variant import Variant
 from ragopt_tui.ui.wording import MUTED, shorten
 
 _ABOUT = {
-    "quotes": "verbatim, instant, cannot invent",
+    "quotes": "verbatim, cannot invent",
     "base": "writes the answer, with transformers",
     "gguf": "writes the answer, with llama.cpp",
 }
