@@ -1,15 +1,25 @@
-"""What the built-in encoders share: device, number format, batches of token ids."""
+"""What the built-in encoders share: tokenizer, device, number format, batches of token ids."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer
 
 _BATCH_TEXTS = 32
 _LEAST_FILLED = 0.8
 """A text shorter than this share of a batch's longest begins another batch."""
+
+
+def whole_tokenizer(folder: Path) -> Tokenizer:
+    """Load a folder's tokenizer so that it neither cuts texts off nor pads them."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def best_device() -> torch.device:

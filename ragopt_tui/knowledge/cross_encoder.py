@@ -14,9 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import load_file
-from tokenizers import Tokenizer
 
-from ragopt_tui.knowledge.batching import batches_of_like_length, best_device, fast_dtype, padded
+from ragopt_tui.knowledge.batching import (
+    batches_of_like_length,
+    best_device,
+    fast_dtype,
+    padded,
+    whole_tokenizer,
+)
 from ragopt_tui.knowledge.embedder import builtin_folder
 from ragopt_tui.knowledge.pair_encoder import PairEncoder, restored
 from ragopt_tui.knowledge.units import Unit
@@ -61,9 +66,7 @@ class CrossEncoder:
             stored["words.weight"] = embedder["embeddings.word_embeddings.weight"]
         self._encoder = PairEncoder(restored(stored, fast_dtype(), self._device))
         self._vocabulary = _MPNET if self._encoder.is_mpnet else _BERT
-        self._tokenizer = Tokenizer.from_file(str(builtin_folder() / "tokenizer.json"))
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+        self._tokenizer = whole_tokenizer(builtin_folder())
         self._tokens: dict[str, list[int]] = {}
 
     def logits(self, question: str, units: Sequence[Unit]) -> npt.NDArray[np.float32]:

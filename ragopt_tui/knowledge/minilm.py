@@ -15,13 +15,13 @@ import numpy as np
 import torch
 import torch.nn.functional as functional
 from safetensors.torch import load_file
-from tokenizers import Tokenizer
 
 from ragopt_tui.knowledge.batching import (
     batches_of_like_length,
     best_device,
     fast_dtype,
     padded,
+    whole_tokenizer,
 )
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ class MiniLM:
         self.identity = identity
         self._device = best_device()
         self._encoder = _Encoder(folder / "model.safetensors", fast_dtype(), self._device)
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+        self._tokenizer = whole_tokenizer(folder)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count each text's tokens, [CLS] and [SEP] included, nothing cut off."""

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 from safetensors import safe_open
-from tokenizers import Tokenizer
 
+from ragopt_tui.knowledge.batching import whole_tokenizer
 from ragopt_tui.knowledge.embedder import builtin_folder
 
 _TABLE = "embeddings.word_embeddings.weight"
@@ -30,9 +30,7 @@ class WordVectors:
             table = np.asarray(file.get_tensor(_TABLE), dtype=np.float32)
         table = table - table.mean(0)
         self._table: Vector = table / np.linalg.norm(table, axis=1, keepdims=True)
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+        self._tokenizer = whole_tokenizer(folder)
         self._words: dict[str, Vector] = {}
 
     def nearness(self, asked: Mapping[str, float], texts: Sequence[Iterable[str]]) -> Vector:
