@@ -65,7 +65,7 @@ def measure(name: str, generate: bool, verbose: bool) -> None:
 
 def _rank(assistant: Assistant, question: GoldQuestion, verbose: bool) -> int:
     """Give the place, from 1, of the first gold passage; 11 where the first ten hold none."""
-    hits = assistant.search(question.question, 10)
+    hits = assistant.search(question.question, 10).hits
     rank = next((n for n, h in enumerate(hits, 1) if question.holds_gold(h.passage)), 11)
     if verbose and rank > 5:
         print(f"  not among the first 5: {question.id} {question.question}")

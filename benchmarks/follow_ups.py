@@ -86,7 +86,7 @@ def measure(verbose: bool) -> None:
 
 
 def _finds(assistant: Assistant, question: str, gold: GoldQuestion) -> bool:
-    return any(gold.holds_gold(hit.passage) for hit in assistant.search(question, FIRST))
+    return any(gold.holds_gold(hit.passage) for hit in assistant.search(question, FIRST).hits)
 
 
 if __name__ == "__main__":

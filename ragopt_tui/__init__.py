@@ -1,3 +1,8 @@
 """A terminal assistant for financial documents and the local models that answer."""
 
+import os
+
 __version__ = "0.1.0"
+
+# Read where huggingface_hub is first imported: it would tell the hub what runs on this machine.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

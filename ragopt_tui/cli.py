@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ragopt_tui import __version__
+from ragopt_tui.commands.conversion_arguments import add_conversion
+from ragopt_tui.commands.models_arguments import add_models
 from ragopt_tui.errors import RagoptError
 
 FAILED, REFUSED, INTERRUPTED = 1, 3, 130
@@ -37,13 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _open(options: argparse.Namespace) -> int:
     # Nothing that start-up makes is garbage yet; the interface collects again after its first frame.
     gc.disable()
-    from ragopt_tui.models.variant import resolve_variant
     from ragopt_tui.settings import load_settings
     from ragopt_tui.ui.app import RagoptApp
 
     settings = load_settings()
-    variant = resolve_variant(options.model or settings.model)
-    app = RagoptApp(_folder(options.docs) if options.docs else None, settings, variant.id)
+    docs = _folder(options.docs) if options.docs else None
+    app = RagoptApp(docs, settings, options.model or settings.model)
     app.run()
     return app.return_code or 0
 
@@ -57,13 +58,15 @@ def _index(options: argparse.Namespace) -> int:
 def _search(options: argparse.Namespace) -> int:
     from ragopt_tui.commands.questions import search
 
-    return search(_folder(options.docs), _questions(options), options.limit, options.json)
+    docs, questions = _folder(options.docs), _questions(options)
+    return search(docs, questions, options.limit, options.json, options.without)
 
 
 def _ask(options: argparse.Namespace) -> int:
     from ragopt_tui.commands.questions import ask
 
-    return ask(_folder(options.docs), _questions(options), options.model, options.json)
+    docs, questions = _folder(options.docs), _questions(options)
+    return ask(docs, questions, options.model, options.json, options.without)
 
 
 def _chats_list(options: argparse.Namespace) -> int:
@@ -134,6 +137,8 @@ def _parser() -> argparse.ArgumentParser:
     ask.set_defaults(run=_ask)
 
     _add_chats(commands.add_parser("chats", help="list, show and export conversations"))
+    add_models(commands.add_parser("models", help="the library of models that can answer"))
+    add_conversion(commands)
     return parser
 
 
@@ -163,6 +168,13 @@ def _add_questions(parser: argparse.ArgumentParser) -> None:
         help='JSON lines with "question" each; prints one line of JSON for each, in order',
     )
     parser.add_argument("--docs", metavar="DIR", required=True, help="the folder of documents")
+    parser.add_argument(
+        "--without",
+        action="append",
+        choices=["company", "period"],
+        default=[],
+        help="do not keep to the companies or periods that a question names; may be given twice",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -170,7 +182,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="VARIANT",
-        help="who answers: quotes, builtin, builtin-q8_0, a Hugging Face folder or a GGUF file",
+        help="who answers: an id of `models list` or the beginning of it, a folder or a GGUF file",
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import os
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,10 +69,13 @@ class Settings:
     embedder: str = "builtin"
     """Embeds passages: `builtin` (MiniLM), a Hugging Face id or a local folder."""
 
+    cross_encoder: str = "builtin"
+    """Reads sentences with a question: `builtin`, a Hugging Face id or a local folder."""
+
     passages: int = 6
     """How many passages stand as evidence behind an answer."""
 
-    refusal_threshold: float = 0.5
+    refusal_threshold: float = 0.55
     """Quotes are refused below this probability of answering the question, from 0 (never) to 1."""
 
     max_answer_tokens: int = 256
@@ -78,6 +83,9 @@ class Settings:
 
     context_tokens: int = 8192
     """The largest context a generating model is loaded with, in tokens; its own limit if smaller."""
+
+    llama_cpp: str = ""
+    """A llama.cpp checkout whose converter is used; empty for the one of the installed runtime."""
 
     watch: bool = True
     """Whether changed documents are read again while the assistant is open."""
@@ -105,6 +113,43 @@ def load_settings(file: Path | None = None) -> Settings:
             "Correct it, or move it away to use the defaults.",
         ) from error
     return _settings_from(table, path)
+
+
+def save_setting(name: str, value: str, file: Path | None = None) -> None:
+    """Set one setting in the settings file and leave the rest of it, comments too, as it is.
+
+    Raises RagoptError where the file cannot be read, understood or written.
+    """
+    path = (file or folders().settings_file).resolve()
+    try:
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        after = _with_setting(before, name, value)
+        if tomllib.loads(after) != tomllib.loads(before) | {name: value}:
+            raise ValueError(f"there is no line for {name} to be changed")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.{os.getpid()}")
+        aside.write_text(after, encoding="utf-8")
+        aside.replace(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", "") or str(error)
+        raise RagoptError(
+            f"{name} could not be saved in {path}: {reason}.",
+            f"Write {name} = {json.dumps(value)} there yourself.",
+        ) from error
+
+
+def _with_setting(text: str, name: str, value: str) -> str:
+    """Replace the value of a line before the first table, or add a line there."""
+    written = json.dumps(value, ensure_ascii=False)
+    table = re.search(r"^[ \t]*\[", text, re.MULTILINE)
+    head, tail = (text[: table.start()], text[table.start() :]) if table else (text, "")
+    line = re.compile(rf"^([ \t]*{name}[ \t]*=[ \t]*)(?:\"[^\"\n]*\"|'[^'\n]*')", re.MULTILINE)
+    changed, found = line.subn(lambda match: match[1] + written, head, count=1)
+    if not found:
+        changed = (
+            f"{head}{'' if head.endswith(chr(10)) or not head else chr(10)}{name} = {written}\n"
+        )
+    return changed + tail
 
 
 def _settings_from(table: dict[str, object], path: Path) -> Settings:

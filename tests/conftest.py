@@ -16,7 +16,7 @@ import pytest
 
 if TYPE_CHECKING:
     from ragopt_tui.knowledge.embedder import Embedder
-    from ragopt_tui.knowledge.retrieve import RetrievalModels
+    from ragopt_tui.knowledge.retrieval_models import RetrievalModels
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +38,6 @@ def embedder() -> Embedder:
 @pytest.fixture(scope="session")
 def retrieval_models(embedder: Embedder) -> RetrievalModels:
     """Everything built in that retrieval computes with."""
-    from ragopt_tui.knowledge.retrieve import RetrievalModels
+    from ragopt_tui.knowledge.retrieval_models import RetrievalModels
 
-    return RetrievalModels.with_embedder(embedder)
+    return RetrievalModels(embedder)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from ragopt_tui.knowledge.passage import Hit, Passage
+from ragopt_tui.knowledge.passage import Hit
+from ragopt_tui.knowledge.scope import Filter, OtherScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ class Answer:
     holds the closest passages. `seconds` is wall time from question to answer. `figures` are those
     of `text` in order, each looked up in the evidence; `uncited` are the spans (start, end) of the
     sentences of `text` that cite nothing. `sources` are the files of the evidence as the index had
-    read them when it was asked; a file that was just being read may be missing.
+    read them when it was asked; a file that was just being read may be missing. `filters` are the
+    companies and periods read from the question; `other_scope` the citations that are about others.
     """
 
     question: str
@@ -93,6 +95,8 @@ class Answer:
     uncited: tuple[tuple[int, int], ...] = ()
     sources: tuple[SourceState, ...] = ()
     resolved_question: str = ""
+    filters: tuple[Filter, ...] = ()
+    other_scope: tuple[OtherScope, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.resolved_question:
@@ -118,7 +122,7 @@ class Answer:
                 }
                 for c in self.citations
             ],
-            "evidence": [h.passage.to_json() | {"score": h.score} for h in self.evidence],
+            "evidence": [hit.to_json() for hit in self.evidence],
             "variant": self.variant,
             "index_version": self.index_version,
             "seconds": self.seconds,
@@ -128,6 +132,8 @@ class Answer:
             "figures": [asdict(f) | {"found_in": list(f.found_in)} for f in self.figures],
             "uncited": [list(span) for span in self.uncited],
             "sources": [asdict(source) for source in self.sources],
+            "filters": [each.to_json() for each in self.filters],
+            "other_scope": [each.to_json() for each in self.other_scope],
         }
 
     @classmethod
@@ -138,7 +144,7 @@ class Answer:
             text=values["answer"],
             refused=values["refused"],
             citations=tuple(Citation(**c) for c in values["citations"]),
-            evidence=tuple(_hit(e) for e in values["evidence"]),
+            evidence=tuple(Hit.from_json(e) for e in values["evidence"]),
             variant=values["variant"],
             index_version=values["index_version"],
             seconds=values["seconds"],
@@ -149,6 +155,8 @@ class Answer:
             uncited=tuple((start, end) for start, end in values["uncited"]),
             sources=tuple(SourceState(**source) for source in values["sources"]),
             resolved_question=values.get("resolved_question", ""),
+            filters=tuple(Filter.from_json(each) for each in values.get("filters", ())),
+            other_scope=tuple(OtherScope.from_json(each) for each in values.get("other_scope", ())),
         )
 
     def asked_as(self, question: str) -> Answer:
@@ -159,12 +167,6 @@ class Answer:
     def after(self, seconds: float) -> Answer:
         """Give the same answer with its wall time."""
         return replace(self, seconds=round(seconds, 3))
-
-
-def _hit(values: dict[str, Any]) -> Hit:
-    passage = dict(values)
-    score = passage.pop("score")
-    return Hit(Passage.from_json(passage), score)
 
 
 def _figure(values: dict[str, Any]) -> CheckedFigure:

@@ -11,20 +11,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragopt_tui.chat.answer import Answer
-from ragopt_tui.chat.backends import Backend, load_backend
+from ragopt_tui.chat.backends import DamagedModel
+from ragopt_tui.chat.differences import with_differences
 from ragopt_tui.chat.figures.verify import with_verified_quotes
 from ragopt_tui.chat.follow_up import Earlier, resolve
 from ragopt_tui.chat.generate import Cancelled, OnEvent, generate_answer
+from ragopt_tui.chat.model_slot import ModelSlot, ReadyModel
 from ragopt_tui.chat.opened_document import OpenedDocument, open_document, with_exact_lines
+from ragopt_tui.chat.other_scope import with_scope
 from ragopt_tui.chat.quotes import answer_with_quotes
 from ragopt_tui.chat.source_changes import source_states, with_sources
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.knowledge.candidates import Without
 from ragopt_tui.knowledge.embedder import load_embedder
 from ragopt_tui.knowledge.location import CorruptIndex, IndexLocation
 from ragopt_tui.knowledge.passage import Hit
-from ragopt_tui.knowledge.retrieve import Retrieval, RetrievalModels, retrieve
-from ragopt_tui.models.variant import Variant, resolve_variant
-from ragopt_tui.settings import Settings
+from ragopt_tui.knowledge.reading import read
+from ragopt_tui.knowledge.retrieval_models import RetrievalModels
+from ragopt_tui.knowledge.retrieve import Retrieval, retrieve
+from ragopt_tui.models.generation_defaults import WritingSettings
+from ragopt_tui.models.store import VariantStore
+from ragopt_tui.models.variant import Variant
+from ragopt_tui.settings import Settings, folders
 
 if TYPE_CHECKING:
     from ragopt_tui.knowledge.embedder import Embedder
@@ -49,6 +57,8 @@ class _Source:
     found: Retrieval
     passages: int
     version: str
+    read: Retrieval | None = None
+    """What was found, with its best units read, once that was needed."""
 
 
 class Assistant:
@@ -63,7 +73,8 @@ class Assistant:
         self._embedders: dict[str, Embedder] = {}
         self._models: RetrievalModels | None = None
         self._loading = threading.Lock()
-        self._backend: tuple[Variant, Backend] | None = None
+        self._variants = VariantStore(folders().models)
+        self._slot = ModelSlot(self._variants, settings)
         self._index: Index | None = None
         self.open(docs, embedder or settings.embedder)
 
@@ -100,25 +111,25 @@ class Assistant:
             )
         return embedder
 
-    def load(self, variant_name: str) -> Backend | None:
-        """Make a variant ready to generate, in place of the one before; None for quotes."""
-        variant = resolve_variant(variant_name)
-        if variant.kind == "quotes":
-            return None
-        if self._backend and self._backend[0] == variant:
-            return self._backend[1]
-        if self._backend:
-            self._backend[1].close()
-            self._backend = None
-        backend = load_backend(variant, self._settings)
-        self._backend = variant, backend
-        return backend
+    def load(self, variant_name: str, on_event: OnEvent) -> None:
+        """Make a variant ready to generate, in place of the one before; quotes always are.
 
-    def search(self, question: str, limit: int) -> list[Hit]:
-        """Give the `limit` best passages; raises RagoptError if nothing is indexed yet."""
-        return self._retrieve(question, limit).hits
+        A `status` event says so where that takes time. Raises RagoptError if it cannot be loaded.
+        """
+        variant = self._variants.answering(variant_name)
+        if variant.kind != "quotes":
+            self._ready(variant, on_event)
 
-    def _retrieve(self, question: str, limit: int) -> Retrieval:
+    def writing(self, variant_name: str) -> WritingSettings | None:
+        """Give what a variant writes with; None for quotes, which write nothing."""
+        variant = self._variants.answering(variant_name)
+        return None if variant.kind == "quotes" else self._slot.writing(variant)
+
+    def search(self, question: str, limit: int, without: Without = ()) -> Retrieval:
+        """Find the `limit` best passages; raises RagoptError if nothing is indexed yet.
+
+        `without` are the companies and periods of the question that are not to be kept to.
+        """
         with self._reopened_if_damaged():
             index = self._current_index()
             if index is None or index.count() == 0:
@@ -126,7 +137,7 @@ class Assistant:
                     f"No documents of {self._docs} are indexed yet.",
                     "Wait for indexing to finish, or start it.",
                 )
-            return retrieve(question, index, self._retrieval_models(), limit)
+            return retrieve(question, index, self._retrieval_models(), limit, without)
 
     def read_as(self, question: str, earlier: Sequence[Earlier]) -> str:
         """Give a question as it is read after others, oldest first: itself unless it follows up."""
@@ -144,16 +155,19 @@ class Assistant:
         on_event: OnEvent,
         cancelled: Callable[[], bool],
         read_as: str = "",
+        without: Without = (),
     ) -> Answer:
-        """Answer from the best `passages`, with `status`, `evidence` and `text` events meanwhile.
+        """Answer from the best `passages`; `status`, `filters`, `evidence` and `text` come meanwhile.
 
-        `read_as` is what is searched for and answered in the question's place, if not empty.
+        `read_as` is what is searched for and answered in the question's place, if not empty;
+        `without` are the companies and periods in it that are not to be kept to.
         Raises Cancelled when `cancelled()` turned true, and RagoptError.
         """
         started = time.monotonic()
-        variant = resolve_variant(variant_name)
+        variant = self._variants.answering(variant_name)
         on_event("status", {"message": "searching", "fraction": None})
-        found = self._retrieve(read_as or question, max(QUOTED_FROM, passages))
+        found = self.search(read_as or question, max(QUOTED_FROM, passages), without)
+        on_event("filters", {"filters": [each.to_json() for each in found.filters]})
         source = _Source(found, passages, self.index_state().version)
         states = source_states(self._location, found.hits)
         if cancelled():
@@ -167,6 +181,7 @@ class Assistant:
         if cancelled():
             raise Cancelled
         answer = with_exact_lines(with_verified_quotes(answer), self._location)
+        answer = with_scope(answer, found.filters)
         answer = with_sources(answer, states).asked_as(question)
         return answer.after(time.monotonic() - started)
 
@@ -177,45 +192,71 @@ class Assistant:
     def close(self) -> None:
         """Free the loaded model and the index."""
         self._close_index()
-        if self._backend:
-            self._backend[1].close()
-            self._backend = None
+        self._slot.close()
 
     def _generated(
         self, source: _Source, variant: Variant, on_event: OnEvent, cancelled: Callable[[], bool]
     ) -> Answer:
-        evidence = source.found.hits[: source.passages]
+        if variant.builtin:
+            source = replace(source, read=self._read(source))
+        found = source.read or source.found
+        evidence = found.hits[: source.passages]
         _show_evidence(evidence, on_event)
-        if not self._backend or self._backend[0] != variant:
-            on_event("status", {"message": f"loading {variant.name}", "fraction": None})
-        backend = self.load(variant.id)
-        assert backend is not None
-        answer = generate_answer(
-            source.found.question.text,
-            evidence,
-            backend,
-            variant,
-            max_tokens=self._settings.max_answer_tokens,
-            index_version=source.version,
-            on_event=on_event,
-            cancelled=cancelled,
-        )
+        ready = self._ready(variant, on_event)
+        with self._marked_if_damaged(variant):
+            answer = generate_answer(
+                found.question.text,
+                evidence,
+                ready.backend,
+                variant,
+                writing=ready.writing,
+                index_version=source.version,
+                on_event=on_event,
+                cancelled=cancelled,
+                units=found.units,
+            )
         if answer.refused or answer.unsupported:
-            answer = replace(answer, quotes=self._quotes(source))
-        return answer
+            return replace(answer, quotes=self._quotes(source))
+        return with_differences(answer, source.found.hits)
+
+    def _ready(self, variant: Variant, on_event: OnEvent) -> ReadyModel:
+        def on_loading(loading: Variant) -> None:
+            # Should the process die meanwhile, the interface knows of what.
+            on_event(
+                "status",
+                {"message": f"loading {loading.name}", "fraction": None, "loading": loading.id},
+            )
+
+        with self._marked_if_damaged(variant):
+            return self._slot.use(variant, on_loading)
+
+    @contextmanager
+    def _marked_if_damaged(self, variant: Variant) -> Iterator[None]:
+        """Keep with a variant of the library that its files hold no working model."""
+        try:
+            yield
+        except DamagedModel as error:
+            self._slot.close()
+            if self._variants.known(variant.id):
+                self._variants.mark(variant.id, error.message)
+            raise
 
     def _quotes(self, source: _Source) -> Answer:
-        return answer_with_quotes(
-            source.found,
+        answer = answer_with_quotes(
+            self._read(source),
             threshold=self._settings.refusal_threshold,
             index_version=source.version,
             passages=source.passages,
         )
+        return with_differences(answer, source.found.hits)
+
+    def _read(self, source: _Source) -> Retrieval:
+        return source.read or read(source.found, self._retrieval_models())
 
     def _retrieval_models(self) -> RetrievalModels:
         embedder = self.load_embedder()
         if self._models is None or self._models.embedder is not embedder:
-            self._models = RetrievalModels.with_embedder(embedder)
+            self._models = RetrievalModels(embedder, self._settings.cross_encoder)
         return self._models
 
     def _current_index(self) -> Index | None:
@@ -242,6 +283,6 @@ class Assistant:
 
 
 def _show_evidence(hits: Sequence[Hit], on_event: OnEvent) -> None:
-    shown = [hit.passage.to_json() | {"score": hit.score} for hit in hits]
+    shown = [hit.to_json() for hit in hits]
     on_event("evidence", {"hits": shown})
     on_event("status", {"message": f"reading {len(shown)} passages", "fraction": None})

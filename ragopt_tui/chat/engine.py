@@ -24,6 +24,7 @@ from ragopt_tui.settings import Settings, folders, load_settings
 if TYPE_CHECKING:
     from ragopt_tui.chat.assistant import Assistant
     from ragopt_tui.chat.follow_up import Earlier
+    from ragopt_tui.chat.generate import OnEvent
 
 _log = logging.getLogger("ragopt_tui.engine")
 _LARGEST_LOG = 2_000_000
@@ -110,16 +111,15 @@ class Engine:
 
     def _load(self, request: Request) -> dict[str, Any]:
         variant = _text(request, "variant")
-        self._opened().load(variant)
+        self._opened().load(variant, self._sender(request))
         return {"variant": variant}
 
     def _ask(self, request: Request) -> dict[str, Any]:
-        def on_event(type_: str, data: dict[str, Any]) -> None:
-            self._outbox.send(request.id, type_, data)  # type: ignore[arg-type]
-
-        passages = _count(request, "passages")
-        on_event("settings", _shaping(self._settings) | {"passages": passages, "seed": None})
+        on_event, passages = self._sender(request), _count(request, "passages")
         question, assistant = _text(request, "question"), self._opened()
+        writing = assistant.writing(_text(request, "variant"))
+        shaping = _shaping(self._settings) | (writing.to_event() if writing else {})
+        on_event("settings", shaping | {"passages": passages})
         read_as = request.params.get("read_as") or assistant.read_as(question, _earlier(request))
         if read_as != question:
             on_event("resolved", {"question": read_as})
@@ -130,15 +130,26 @@ class Engine:
             on_event,
             lambda: self._outbox.has_ended(request.id),
             read_as,
+            _without(request),
         )
         return answer.to_json()
 
     def _search(self, request: Request) -> dict[str, Any]:
-        hits = self._opened().search(_text(request, "question"), _count(request, "limit"))
-        return {"hits": [hit.passage.to_json() | {"score": hit.score} for hit in hits]}
+        question, limit = _text(request, "question"), _count(request, "limit")
+        found = self._opened().search(question, limit, _without(request))
+        return {
+            "hits": [hit.to_json() for hit in found.hits],
+            "filters": [each.to_json() for each in found.filters],
+        }
 
     def _document(self, request: Request) -> dict[str, Any]:
         return self._opened().document(_text(request, "file")).to_json()
+
+    def _sender(self, request: Request) -> OnEvent:
+        def on_event(type_: str, data: dict[str, Any]) -> None:
+            self._outbox.send(request.id, type_, data)  # type: ignore[arg-type]
+
+        return on_event
 
     def _opened(self) -> Assistant:
         if self._assistant is None:
@@ -185,8 +196,8 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 def _shaping(settings: Settings) -> dict[str, Any]:
     """Give the settings that an answer depends on beside what the request says."""
-    names = ("refusal_threshold", "max_answer_tokens", "context_tokens")
-    return {name: getattr(settings, name) for name in names}
+    names = ("cross_encoder", "refusal_threshold", "max_answer_tokens", "context_tokens")
+    return {name: getattr(settings, name) for name in names} | {"seed": None}
 
 
 def _text(request: Request, name: str) -> str:
@@ -203,6 +214,15 @@ def _earlier(request: Request) -> list[Earlier]:
         return [Earlier(**each) for each in request.params.get("earlier", [])]
     except TypeError as error:
         raise RagoptError("The request ask needs earlier questions with answers.") from error
+
+
+def _without(request: Request) -> frozenset[tuple[str, str]]:
+    try:
+        return frozenset((str(kind), str(value)) for kind, value in request.params["without"])
+    except KeyError:
+        return frozenset()
+    except (TypeError, ValueError) as error:
+        raise RagoptError(f"The request {request.method} needs without as pairs.") from error
 
 
 def _count(request: Request, name: str) -> int:

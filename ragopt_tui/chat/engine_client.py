@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import ragopt_tui
+from ragopt_tui.chat.fatal_loading import Loading
 from ragopt_tui.chat.protocol import LAST_EVENTS, Event, Method, Request
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.settings import folders
@@ -99,6 +100,7 @@ class EngineClient:
         self._pending: dict[int, asyncio.Queue[Event | EngineDied]] = {}
         self._last_id = 0
         self._opened: dict[str, Any] | None = None
+        self._loading: Loading | None = None
 
     @property
     def pid(self) -> int | None:
@@ -215,6 +217,8 @@ class EngineClient:
         self._bury(process, await process.wait())
 
     def _receive(self, event: Event) -> None:
+        loading = event.data.get("loading")
+        self._loading = Loading.begun(loading) if loading else None
         if event.type == "ready":
             self._set_state("ready")
             self._ready.set()
@@ -225,7 +229,9 @@ class EngineClient:
         if process is not self._process:
             return
         self._process = None
-        self._set_state("dead", death_sentence(status))
+        loading, self._loading = self._loading, None
+        sentence = death_sentence(status)
+        self._set_state("dead", loading.told(sentence, status) if loading else sentence)
         self._end_pending()
 
     def _end_pending(self) -> None:

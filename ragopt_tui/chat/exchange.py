@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from ragopt_tui.chat.answer import Answer
 from ragopt_tui.knowledge.passage import Hit
+from ragopt_tui.knowledge.scope import Filter
 
 State = Literal["waiting", "working", "done", "stopped", "failed"]
 
@@ -52,6 +54,20 @@ class Exchange:
     def over(self) -> bool:
         """Whether nothing more will come."""
         return self.state in ("done", "stopped", "failed")
+
+    @property
+    def scope(self) -> tuple[Filter, ...]:
+        """The companies and periods it asks about, as far as `filters` knows them."""
+        return tuple(Filter.from_json(values) for values in self.filters.get("filters", ()))
+
+    @scope.setter
+    def scope(self, scope: Sequence[Filter]) -> None:
+        self.filters = {"filters": [each.to_json() for each in scope]} if scope else {}
+
+    @property
+    def removed(self) -> tuple[Filter, ...]:
+        """Those of them that the user took away."""
+        return tuple(each for each in self.scope if each.state == "removed")
 
     @property
     def evidence(self) -> tuple[Hit, ...]:

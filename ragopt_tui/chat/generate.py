@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ragopt_tui.chat.answer import Answer
-from ragopt_tui.chat.backends import Backend
+from ragopt_tui.chat.backends import Backend, Sampling
 from ragopt_tui.chat.citations import cite_answer, parse_citations
 from ragopt_tui.chat.figures.verify import verify_figures
 from ragopt_tui.chat.prompt import REFUSAL, build_prompt, is_refusal
 from ragopt_tui.chat.support import unsupported_reason
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.passage import Hit
+from ragopt_tui.knowledge.scoring import ScoredUnit
+from ragopt_tui.models.generation_defaults import WritingSettings
 from ragopt_tui.models.variant import Variant
 from ragopt_tui.plaintext import without_controls
 
@@ -29,30 +31,35 @@ def generate_answer(
     backend: Backend,
     variant: Variant,
     *,
-    max_tokens: int,
+    writing: WritingSettings,
     index_version: str,
     on_event: OnEvent,
     cancelled: Callable[[], bool],
+    units: Sequence[ScoredUnit] = (),
 ) -> Answer:
     """Stream an answer as `text` events and give it whole, parsed and checked.
 
-    The answer's evidence is the passages that the model was shown: those that fit its context.
+    `units` are the best of the evidence, which the built-in model is shown. The answer's evidence is the passages that the model was shown: those that fit its context.
     Raises Cancelled, and RagoptError if the prompt does not fit.
     """
     started = time.monotonic()
-    max_tokens = min(max_tokens, backend.context_tokens // 2)
+    max_tokens = min(writing.max_tokens, backend.context_tokens // 2)
     prompt = build_prompt(
         question,
         evidence,
         builtin=variant.builtin,
         count_tokens=backend.count_tokens,
         room=backend.context_tokens - max_tokens,
+        system=writing.system_prompt,
+        units=units,
     )
     if prompt.used < len(evidence):
         message = f"reading {prompt.used} of {len(evidence)} passages: the context holds no more"
         on_event("status", {"message": message, "fraction": None})
     on_event("prompt", {"messages": prompt.messages})
-    text = _streamed(backend, prompt.messages, max_tokens, on_event, cancelled)
+    sampling = Sampling(writing.temperature, writing.top_p, writing.seed)
+    pieces = backend.stream(prompt.messages, max_tokens, cancelled, sampling)
+    text = _passed_on(pieces, on_event, cancelled)
     if not text:
         raise RagoptError(
             f"{variant.name} wrote nothing.", "Ask in other words, or choose another model."
@@ -83,15 +90,9 @@ def checked(
     )
 
 
-def _streamed(
-    backend: Backend,
-    messages: list[dict[str, str]],
-    max_tokens: int,
-    on_event: OnEvent,
-    cancelled: Callable[[], bool],
-) -> str:
+def _passed_on(written: Iterator[str], on_event: OnEvent, cancelled: Callable[[], bool]) -> str:
     pieces: list[str] = []
-    for piece in backend.stream(messages, max_tokens, cancelled):
+    for piece in written:
         if cancelled():
             break
         if not pieces:

@@ -7,15 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ragopt_tui.chat.backends import Messages, prompt_too_long
+from ragopt_tui.chat.builtin_prompt import builtin_content, builtin_lines
 from ragopt_tui.knowledge.passage import Hit, Passage
+from ragopt_tui.knowledge.scoring import ScoredUnit
 
 REFUSAL = "The documents do not say."
 
-# Word for word what the built-in model was trained on; see builtin/MODEL_CARD.md.
-_BUILTIN_INSTRUCTION = (
-    "Answer the question using only the numbered passages. Cite the passages you use like [1]. "
-    f"If they do not contain the answer, reply: {REFUSAL}"
-)
 _SYSTEM = (
     "You answer questions about financial documents from numbered passages of them.\n"
     "- Use only what the passages say. Do not add knowledge of your own, and do not calculate "
@@ -57,29 +54,53 @@ def build_prompt(
     builtin: bool,
     count_tokens: Callable[[str], int],
     room: int,
+    system: str = "",
+    units: Sequence[ScoredUnit] = (),
 ) -> Prompt:
     """Number the passages before the question, leaving out the last ones that do not fit.
 
     `room` is the tokens that the prompt may have. Of a single passage that is too long, the
-    beginning is used. Raises RagoptError if the question alone is too long.
+    beginning is used. `system` is what the user wants said before the rules of this program; the
+    built-in model, which was trained on one wording, is not told. That model is shown `units` of
+    the passages, best first, instead of whole passages. Raises RagoptError if the question alone
+    is too long.
     """
     question = " ".join(question.split())
-    passages = [_numbered(n, hit.passage, builtin) for n, hit in enumerate(evidence, start=1)]
-    bare = _messages(question, [], builtin)
+    if builtin:
+        return _of_lines(question, evidence, builtin_lines(units, evidence), count_tokens, room)
+    passages = [_numbered(n, hit.passage) for n, hit in enumerate(evidence, start=1)]
+    bare = _messages(question, [], system)
     fixed = sum(count_tokens(message["content"]) for message in bare) + _TEMPLATE_TOKENS
-    left = room - fixed
-    used = 0
-    for text in passages:
-        left -= count_tokens(text) + 2
-        if left < 0:
-            break
-        used += 1
+    used = _how_many_fit(passages, room - fixed, count_tokens)
     if passages and not used:
         first = _shortened(passages[0], room - fixed, count_tokens)
         if not first:
             raise prompt_too_long(fixed, room)
-        return Prompt(_messages(question, [first], builtin), 1)
-    return Prompt(_messages(question, passages[:used], builtin), used)
+        return Prompt(_messages(question, [first], system), 1)
+    return Prompt(_messages(question, passages[:used], system), used)
+
+
+def _of_lines(
+    question: str,
+    evidence: Sequence[Hit],
+    lines: Sequence[str],
+    count_tokens: Callable[[str], int],
+    room: int,
+) -> Prompt:
+    fixed = count_tokens(builtin_content(question, [])) + _TEMPLATE_TOKENS
+    fitting = _how_many_fit(lines, room - fixed, count_tokens)
+    if lines and not fitting:
+        raise prompt_too_long(fixed, room)
+    content = builtin_content(question, lines[:fitting])
+    return Prompt([{"role": "user", "content": content}], len(evidence))
+
+
+def _how_many_fit(texts: Sequence[str], room: int, count_tokens: Callable[[str], int]) -> int:
+    for used, text in enumerate(texts):
+        room -= count_tokens(text) + 2
+        if room < 0:
+            return used
+    return len(texts)
 
 
 def is_refusal(text: str) -> bool:
@@ -97,19 +118,14 @@ def is_refusal(text: str) -> bool:
     return bool(_ONLY_CITATIONS.fullmatch(rest)) or not _CITED.search(rest)
 
 
-def _messages(question: str, passages: Sequence[str], builtin: bool) -> Messages:
-    asked = f"Question: {question}"
+def _messages(question: str, passages: Sequence[str], system: str) -> Messages:
     body = "\n\n".join(passages)
-    if builtin:
-        parts = [_BUILTIN_INSTRUCTION, asked, body, asked]
-        return [{"role": "user", "content": "\n\n".join(part for part in parts if part)}]
-    content = f"Passages:\n\n{body}\n\n{asked}"
-    return [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": content}]
+    content = f"Passages:\n\n{body}\n\nQuestion: {question}"
+    rules = f"{system}\n\n{_SYSTEM}" if system else _SYSTEM
+    return [{"role": "system", "content": rules}, {"role": "user", "content": content}]
 
 
-def _numbered(n: int, passage: Passage, builtin: bool) -> str:
-    if builtin:
-        return f"[{n}] ({passage.file}) {' '.join(_body(passage).split())}"
+def _numbered(n: int, passage: Passage) -> str:
     about = [passage.file, passage.profile.header, " › ".join(passage.headings)]
     return f"[{n}] ({' · '.join(part for part in about if part)})\n{_body(passage)}"
 

@@ -7,12 +7,14 @@ served in order, except `cancel`, which takes effect at once.
 Methods and their params:
 
 - `open` {docs, embedder}: use the index of that folder; done: {index_version, passages}.
-- `load` {variant}: make a variant ready to generate; done: {variant}.
-- `ask` {question, variant, passages, earlier: [{question, answer}], read_as}: events `settings`,
-  `resolved`, `status`, `evidence`, `prompt`, `text`; done: the answer's JSON. `earlier` are the
-  questions before, as they were read, oldest first, with the beginning of each answer or "";
-  `read_as` is how to read the question whatever came before. Both may be left out.
-- `search` {question, limit}: done: {hits: [passage JSON with score]}.
+- `load` {variant}: make a variant ready to generate; event `status`; done: {variant}.
+- `ask` {question, variant, passages, earlier: [{question, answer}], read_as, without}: events
+  `settings`, `resolved`, `status`, `filters`, `evidence`, `prompt`, `text`; done: the answer's JSON.
+  `earlier` are the questions before, as they were read, oldest first, with the beginning of each
+  answer or ""; `read_as` is how to read the question whatever came before; `without` are the
+  filters that the user took away, [kind, value] each, all of a kind where the value is "". These
+  three may be left out.
+- `search` {question, limit, without}: done: {hits: [Hit JSON], filters}.
 - `document` {file}: done: {file, title, text, line_numbers, pages, changed}.
 - `cancel` {request}: ends the request with that id with `cancelled`.
 """
@@ -29,6 +31,7 @@ EventType = Literal[
     "settings",
     "resolved",
     "status",
+    "filters",
     "evidence",
     "prompt",
     "text",
@@ -64,8 +67,10 @@ class Event:
 
     `data` by type: settings {the settings that shape answers, seed: null while decoding is greedy};
     resolved {question} (how a follow-up is read; does not come where it is read as it is);
-    status {message, fraction | null}; evidence {hits}; prompt {messages} (what the model is given);
-    text {text} (a piece to append); failed {message, hint}; done as the method says.
+    status {message, fraction | null, loading: the id of a variant that is being loaded};
+    filters {filters: [Filter JSON]} (the companies and periods read from the question);
+    evidence {hits: [Hit JSON]}; prompt {messages} (what the model is given); text {text} (a piece to append);
+    failed {message, hint}; done as the method says.
     """
 
     request: int

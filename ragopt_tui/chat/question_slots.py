@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ragopt_tui.knowledge.fiscal_period import MONTHS
+from ragopt_tui.knowledge.period_pieces import ORDINAL, YEAR
 from ragopt_tui.knowledge.question import company_words, years_in
 from ragopt_tui.knowledge.words import concepts_in, stem, stems_of, words_of
 
@@ -26,16 +28,17 @@ METRIC_WORDS = frozenset(
 """Stems of the words by which a noun phrase is known to name a metric."""
 
 _YEAR = (
-    r"(?:(?:\b|(?<=[QH][1-4]))(?:FY|CY)\s?['’]?(?:(?:19|20)\d\d|\d\d)\b"
-    r"|\bfiscal(?: year)? ['’]?(?:(?:19|20)\d\d|\d\d)\b|\b(?:19|20)\d\d\b|(?<=\s)['’]\d\d\b)"
+    rf"(?:(?:\b|(?<=[QH][1-4]))(?:FY|CY)\s?['’]?(?:{YEAR}|\d\d)\b"
+    rf"|\bfiscal(?: year)? ['’]?(?:{YEAR}|\d\d)\b|\b{YEAR}\b|(?<=\s)['’]\d\d\b)"
 )
 _PART = (
-    r"(?:\b[QH][1-4](?!\d)|\b[1-4][QH]\b|\b(?:first|second|third|fourth|final)[ -](?:quarter|half)\b"
+    rf"(?:\b[QH][1-4](?!\d)|\b[1-4][QH]\b|\b{ORDINAL}[ -](?:quarter|half)\b"
     r"|\b(?:three|six|nine)[ -]months?\b|\bfull[ -]year\b|\bhalf[ -]year\b)"
 )
 _MONTH = (
-    r"\b(?:[Jj]anuary|[Ff]ebruary|March|march(?= \d)|[Aa]pril|May|[Jj]une|[Jj]uly|[Aa]ugust|"
-    r"[Ss]eptember|[Oo]ctober|[Nn]ovember|[Dd]ecember)\b(?: \d{1,2}(?!\d))?"
+    r"\b(?:March|march(?= \d)|May|"
+    + "|".join(f"[{m[0]}{m[0].lower()}]{m[1:]}" for m in MONTHS if m not in ("March", "May"))
+    + r")\b(?: \d{1,2}(?!\d))?"
 )
 _PIECE = rf"(?:{_YEAR}|{_PART}|{_MONTH}|\b(?:end|quarter|half|year|years|months)\b)"
 _PERIOD = re.compile(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ragopt_tui.chat.answer import Answer
 from ragopt_tui.chat.citations import cite
+from ragopt_tui.chat.question_language import is_in_another_language
+from ragopt_tui.knowledge.neighbours import place_of
 from ragopt_tui.knowledge.question import Question, years_in
 from ragopt_tui.knowledge.retrieve import Retrieval
 from ragopt_tui.knowledge.scoring import ScoredUnit
@@ -15,6 +18,7 @@ from ragopt_tui.plaintext import markdown_escaped
 
 REFUSAL = "The documents do not say."
 MOST_QUOTES = 3
+_BRACKETED = re.compile(r"^\(([^()]*)\)$")
 _NEXT_BEST = 0.7
 """A further quote is shown where its score is at least this share of the best one's."""
 
@@ -37,17 +41,17 @@ def answer_with_quotes(
             variant="quotes",
             index_version=index_version,
         )
-    shown = _best_apart(units, threshold)
-    quoted = {s.unit.passage.id for s in shown}
-    evidence = [h for rank, h in enumerate(hits) if rank < passages or h.passage.id in quoted]
-    numbers = {hit.passage.id: n for n, hit in enumerate(evidence, 1)}
+    shown = _best_apart(found, threshold)
+    quoted = {place_of(s.unit.passage, hits) for s in shown}
+    evidence = [h for rank, h in enumerate(hits) if rank < passages or rank in quoted]
+    numbers = [1 + (place_of(s.unit.passage, evidence) or 0) for s in shown]
     return Answer(
         question=question.text,
-        text="\n\n".join(_quoted(s.unit, question, numbers[s.unit.passage.id]) for s in shown),
+        text="\n\n".join(_quoted(s.unit, question, n) for s, n in zip(shown, numbers, strict=True)),
         refused=False,
         citations=tuple(
-            cite(numbers[s.unit.passage.id], s.unit.passage, s.unit.start, s.unit.end)
-            for s in shown
+            cite(n, s.unit.passage, s.unit.start, s.unit.end)
+            for s, n in zip(shown, numbers, strict=True)
         ),
         evidence=tuple(evidence),
         variant="quotes",
@@ -55,16 +59,16 @@ def answer_with_quotes(
     )
 
 
-def _best_apart(scored: Sequence[ScoredUnit], threshold: float) -> list[ScoredUnit]:
-    """Give the best unit and up to two close ones that say something else."""
-    least = max(threshold, scored[0].score * _NEXT_BEST)
-    shown: list[ScoredUnit] = []
-    for candidate in scored:
-        if candidate.score < least or len(shown) == MOST_QUOTES:
-            break
-        if all(candidate.unit.words != other.unit.words for other in shown):
-            shown.append(candidate)
-    return shown
+def _best_apart(found: Retrieval, threshold: float) -> list[ScoredUnit]:
+    """Give the best unit of each side, and close ones that say something else up to MOST_QUOTES."""
+    firsts = sorted((side.units[0] for side in found.sides if side.units), key=lambda s: -s.score)
+    least = max(threshold, firsts[0].score * _NEXT_BEST)
+    close = [scored for scored in found.units if scored.score >= least]
+    shown: dict[str, ScoredUnit] = {}
+    for scored in [*(first for first in firsts if first.score >= threshold), *close]:
+        if len(shown) < max(MOST_QUOTES, len(firsts)):
+            shown.setdefault(scored.unit.words, scored)
+    return list(shown.values())
 
 
 def _quoted(unit: Unit, question: Question, number: int) -> str:
@@ -77,12 +81,15 @@ def _quoted(unit: Unit, question: Question, number: int) -> str:
             value = markdown_escaped(f"{cell.column}: {cell.text}" if cell.column else cell.text)
             values.append(f"**{value}**" if question.years & years_in(cell.column) else value)
     caption = table_caption(unit.passage)
+    caption = _BRACKETED.sub(r"\1", caption)
     note = f" ({markdown_escaped(caption)})" if caption else ""
     return f"{markdown_escaped(row.named_label)} — {' · '.join(values)}{note} [{number}]"
 
 
 def _why_not(question: Question, units: Sequence[Unit]) -> str:
-    """Say in a sentence which year or word of the question the closest evidence lacks."""
+    """Say in a sentence what stood in the way: the language, or a year that nothing speaks of."""
+    if is_in_another_language(question.text):
+        return "The question is not in English, the only language that is read well."
     said = frozenset[str]().union(*(years_in(f"{u.words} {u.context}") for u in units))
     unknown = sorted(question.years - said)
     if units and unknown:

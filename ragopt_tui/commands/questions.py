@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,27 @@ from ragopt_tui.chat.figures.summary import figure_parts
 from ragopt_tui.cli import REFUSED
 from ragopt_tui.commands.index import synchronise_with_progress
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.models.variant import resolve_variant
+from ragopt_tui.knowledge.scope import Filter, FilterKind
+from ragopt_tui.models.store import VariantStore
 from ragopt_tui.plaintext import without_controls
-from ragopt_tui.settings import Settings, load_settings
+from ragopt_tui.settings import Settings, folders, load_settings
 
 
-def search(docs: Path, questions: str | Path, limit: int, as_json: bool) -> int:
-    """Print the passages closest to each question."""
+def search(
+    docs: Path,
+    questions: str | Path,
+    limit: int,
+    as_json: bool,
+    without: Collection[FilterKind] = (),
+) -> int:
+    """Print the passages closest to each question; `without` is not kept to."""
     settings = load_settings()
 
     async def run() -> None:
         async with _engine(docs, settings) as engine:
             for question in _each(questions):
-                found = await engine.call("search", {"question": question, "limit": limit})
+                params = {"question": question, "limit": limit, "without": _all_of(without)}
+                found = await engine.call("search", params)
                 record = {"question": question, **found}
                 _emit(record, as_json or isinstance(questions, Path), _print_hits)
 
@@ -37,10 +45,19 @@ def search(docs: Path, questions: str | Path, limit: int, as_json: bool) -> int:
     return 0
 
 
-def ask(docs: Path, questions: str | Path, model: str | None, as_json: bool) -> int:
-    """Print the answer to each question; REFUSED when the only question had none."""
+def ask(
+    docs: Path,
+    questions: str | Path,
+    model: str | None,
+    as_json: bool,
+    without: Collection[FilterKind] = (),
+) -> int:
+    """Print the answer to each question; REFUSED when the only question had none.
+
+    `without` are the kinds of filters that are not kept to.
+    """
     settings = load_settings()
-    variant = resolve_variant(model or settings.model)
+    variant = VariantStore(folders().models).answering(model or settings.model)
     refused: list[bool] = []
 
     async def run() -> None:
@@ -50,6 +67,7 @@ def ask(docs: Path, questions: str | Path, model: str | None, as_json: bool) -> 
                     "question": question,
                     "variant": variant.id,
                     "passages": settings.passages,
+                    "without": _all_of(without),
                 }
                 answer = await engine.call("ask", params)
                 refused.append(answer["refused"])
@@ -111,10 +129,13 @@ def _emit(record: dict[str, Any], as_json: bool, printer: Callable[[dict[str, An
 
 
 def _print_hits(record: dict[str, Any]) -> None:
+    _print_scope([Filter.from_json(each) for each in record["filters"]])
     for number, hit in enumerate(record["hits"], 1):
         print(f"[{number}] {_place(hit)}  {hit['score']:.3f}")
         if hit["headings"]:
             print(f"    {without_controls(' › '.join(hit['headings']))}")
+        if hit["also_in"]:
+            print(f"    also in {without_controls(', '.join(hit['also_in']))}")
         for line in f"{hit['lead']}\n{hit['text']}".strip().split("\n"):
             print(f"    {without_controls(line)}")
         print()
@@ -122,6 +143,7 @@ def _print_hits(record: dict[str, Any]) -> None:
 
 def _print_answer(record: dict[str, Any]) -> None:
     answer = Answer.from_json(record)
+    _print_scope(answer.filters)
     print(without_controls(answer.text))
     if parts := figure_parts(answer):
         print(f"\n{without_controls(' · '.join(text for _, text in parts))}")
@@ -129,16 +151,32 @@ def _print_answer(record: dict[str, Any]) -> None:
         print(f"\nNot supported by its sources: {answer.unsupported}")
     if answer.quotes and not answer.quotes.refused:
         print(f"\nQuotes:\n{without_controls(answer.quotes.text)}")
-    cited = answer.citations or (answer.quotes.citations if answer.quotes else ())
+    shown = answer if answer.citations else answer.quotes or answer
+    cited = shown.citations
     print()
     for citation in cited:
         place = _place({**record["evidence"][0], **_fields(citation)})
         print(f"[{citation.n}] {place}")
+    for other in shown.other_scope:
+        about = f"[{other.citation}] is about {other.found}, not {other.asked}"
+        print(f"Note: {without_controls(about)}")
     if not cited:
         print("Closest passages:")
         for number, hit in enumerate(answer.evidence, 1):
             print(f"[{number}] {_place(hit.passage.to_json())}")
     print(f"\n{answer.variant} · {answer.index_version} · {answer.seconds:.2f} s")
+
+
+def _print_scope(filters: Collection[Filter]) -> None:
+    """Say on standard error which companies and periods were kept to, so that answers stay alone."""
+    if kept := [each.value for each in filters if each.state == "used"]:
+        print(f"Looked in: {without_controls(' · '.join(kept))}", file=sys.stderr)
+    if relaxed := [each.value for each in filters if each.state == "relaxed"]:
+        print(f"Too little of: {without_controls(' · '.join(relaxed))}", file=sys.stderr)
+
+
+def _all_of(kinds: Collection[FilterKind]) -> list[list[str]]:
+    return [[kind, ""] for kind in kinds]
 
 
 def _fields(citation: Citation) -> dict[str, Any]:

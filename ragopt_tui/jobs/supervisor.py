@@ -82,15 +82,15 @@ def cancel(job: Job, grace_seconds: float = 10.0) -> None:
         return
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
-    if _ended_within(job.folder, grace_seconds):
-        return
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-    _ended_within(job.folder, grace_seconds)
+    in_time = _ended_within(job.folder, grace_seconds)
+    if not in_time:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+        _ended_within(job.folder, grace_seconds)
     if job.folder.read_result() is None:
-        job.folder.write_result(
-            JobResult("cancelled", "Cancelled; it did not stop in time and was ended.")
-        )
+        # A process that had only just been started does not know yet how to stop by itself.
+        why = "Cancelled." if in_time else "Cancelled; it did not stop in time and was ended."
+        job.folder.write_result(JobResult("cancelled", why))
 
 
 def _new_id() -> str:

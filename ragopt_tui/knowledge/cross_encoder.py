@@ -23,8 +23,9 @@ from ragopt_tui.knowledge.batching import (
     whole_tokenizer,
 )
 from ragopt_tui.knowledge.embedder import builtin_folder
-from ragopt_tui.knowledge.pair_encoder import PairEncoder, restored
+from ragopt_tui.knowledge.pair_encoder import PairEncoder, prepared
 from ragopt_tui.knowledge.units import Unit
+from ragopt_tui.knowledge.word_vectors import word_embeddings
 
 _BUILTIN = Path(__file__).parent.parent / "builtin" / "cross_encoder"
 SKIMMER = _BUILTIN / "skimmer"
@@ -62,9 +63,8 @@ class CrossEncoder:
         for file in sorted(folder.glob("*.safetensors")):
             stored |= load_file(file)
         if not any(name.startswith("words.") for name in stored):
-            embedder = load_file(builtin_folder() / "model.safetensors")
-            stored["words.weight"] = embedder["embeddings.word_embeddings.weight"]
-        self._encoder = PairEncoder(restored(stored, fast_dtype(), self._device))
+            stored["words.weight"] = word_embeddings()
+        self._encoder = PairEncoder(prepared(stored, fast_dtype(), self._device))
         self._vocabulary = _MPNET if self._encoder.is_mpnet else _BERT
         self._tokenizer = whole_tokenizer(builtin_folder())
         self._tokens: dict[str, list[int]] = {}

@@ -75,17 +75,23 @@ def embedder_identity(name: str) -> str:
 
 
 def _model_folder(name: str) -> Path:
-    if name == BUILTIN:
-        return builtin_folder()
+    return builtin_folder() if name == BUILTIN else model_folder(name, "embedder")
+
+
+def model_folder(name: str, role: str) -> Path:
+    """Give a model's folder: a local one, or that of a Hugging Face id, fetched if need be.
+
+    `role` is the setting that names it. Raises RagoptError where there is none.
+    """
     local = Path(name).expanduser()
     if local.is_dir():
         return local.resolve()
     if local.is_absolute() or name.startswith((".", "~")) or name.count("/") != 1:
         raise RagoptError(
-            f"There is no embedder {name!r}.",
+            f"There is no {role} {name!r}.",
             "Give `builtin`, a folder of a sentence-transformers model or a Hugging Face id.",
         )
-    return _hub_folder(name)
+    return _hub_folder(name, role)
 
 
 def builtin_folder() -> Path:
@@ -100,7 +106,7 @@ def builtin_folder() -> Path:
     return Path(spec.submodule_search_locations[0]) / "model"
 
 
-def _hub_folder(name: str) -> Path:
+def _hub_folder(name: str, role: str) -> Path:
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -108,8 +114,8 @@ def _hub_folder(name: str) -> Path:
         return Path(huggingface_hub.snapshot_download(name, allow_patterns=_NEEDED_FILES))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise RagoptError(
-            f"The embedder {name!r} is neither a folder nor to be had from Hugging Face.",
-            'Check the name and the network, or set embedder = "builtin".',
+            f"The {role} {name!r} is neither a folder nor to be had from Hugging Face.",
+            f'Check the name and the network, or set {role} = "builtin".',
         ) from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 
@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.catalogue import Catalogue
+from ragopt_tui.knowledge.fiscal_period import Period
+from ragopt_tui.knowledge.known_scopes import DocumentScope, KnownScopes
 from ragopt_tui.knowledge.location import CorruptIndex, Generation, IndexLocation, Manifest
 from ragopt_tui.knowledge.passage import Hit, Passage
 from ragopt_tui.knowledge.passage_table import (
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from ragopt_tui.knowledge.embedder import Vectors
 
 T = TypeVar("T")
+Ranked = TypeVar("Ranked", bound=Hashable)
 
 __all__ = ["CorruptIndex", "Index"]
 
@@ -61,7 +64,7 @@ class Index:
         self._manifest: Manifest | None = None
         self._table: Table = None
         self._has_vector_index = False
-        self._companies: tuple[str, frozenset[str]] | None = None
+        self._scopes: tuple[str, KnownScopes] | None = None
         self._follow()
 
     @classmethod
@@ -111,18 +114,36 @@ class Index:
 
     def companies(self) -> frozenset[str]:
         """Give the names of the companies that the indexed documents are about."""
+        return frozenset(d.company for d in self.scopes().documents if d.company)
+
+    def periods(self) -> dict[str, Period]:
+        """Give the periods that the indexed documents are about, by how profiles write them."""
+        return self.scopes().periods
+
+    def scopes(self) -> KnownScopes:
+        """Give which companies and periods each indexed document is about."""
         self._follow()
-        if self._companies is None or self._companies[0] != self.version:
-            column = self._ask(lambda: self._table.search().select(["company"]).to_arrow())
-            names = column["company"].unique().to_pylist()
-            self._companies = self.version, frozenset(filter(None, names))
-        return self._companies[1]
+        if self._scopes is None or self._scopes[0] != self.version:
+            names = ["file", "company", "period"]
+            column = self._ask(lambda: self._table.search().select(names).to_arrow())
+            rows = column.group_by(names).aggregate([]).to_pylist()
+            documents = sorted((DocumentScope(**row) for row in rows), key=lambda d: d.file)
+            self._scopes = self.version, KnownScopes(documents)
+        return self._scopes[1]
 
     def passages_of(self, file: str) -> list[Passage]:
         """Give a file's passages in the order of its text."""
         self._follow()
         query = self._table.search().where(any_of("file", [file])).select(list(PASSAGE_COLUMNS))
         return sorted(passages_from(self._ask(query.to_arrow)), key=lambda p: p.char_start)
+
+    def passages_with(self, ids: Sequence[str]) -> list[Passage]:
+        """Give the passages with some ids, in no order; ids that there are not are left out."""
+        if not ids:
+            return []
+        self._follow()
+        query = self._table.search().where(any_of("id", ids)).select(list(PASSAGE_COLUMNS))
+        return passages_from(self._ask(query.limit(len(ids)).to_arrow))
 
     def close(self) -> None:
         """Let go of the files, so that an outdated generation can be deleted."""
@@ -211,9 +232,9 @@ class Index:
             raise CorruptIndex(folder, str(error).partition("\n")[0][:200]) from error
 
 
-def fuse(rankings: Sequence[Sequence[int]]) -> list[tuple[int, float]]:
+def fuse(rankings: Sequence[Sequence[Ranked]]) -> list[tuple[Ranked, float]]:
     """Give rows and scores of several rankings as one, by reciprocal rank fusion, best first."""
-    scores: dict[int, float] = {}
+    scores: dict[Ranked, float] = {}
     for ranking in rankings:
         for rank, row in enumerate(ranking, start=1):
             scores[row] = scores.get(row, 0.0) + 1.0 / (RANK_CONSTANT + rank)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 import torch.nn.functional as functional
-from safetensors.torch import load_file
+from safetensors import safe_open
 
 from ragopt_tui.knowledge.batching import (
     batches_of_like_length,
@@ -23,6 +23,7 @@ from ragopt_tui.knowledge.batching import (
     padded,
     whole_tokenizer,
 )
+from ragopt_tui.knowledge.word_vectors import word_embeddings
 
 if TYPE_CHECKING:
     from ragopt_tui.knowledge.embedder import Vectors
@@ -89,11 +90,11 @@ class _Encoder:
     def __init__(self, weights_file: Path, dtype: torch.dtype, device: torch.device) -> None:
         weights = {
             name: tensor.to(device, dtype)
-            for name, tensor in load_file(weights_file).items()
+            for name, tensor in _stored(weights_file).items()
             if tensor.is_floating_point()
         }
         token_types = weights["embeddings.token_type_embeddings.weight"]
-        self._words = weights["embeddings.word_embeddings.weight"]
+        self._words = word_embeddings().to(device)
         self._positions = weights["embeddings.position_embeddings.weight"] + token_types[0]
         self._norm = _Affine(weights, "embeddings.LayerNorm")
         self._layers = [_Layer(weights, f"encoder.layer.{n}.") for n in range(_LAYERS)]
@@ -104,6 +105,13 @@ class _Encoder:
         for layer in self._layers:
             states = layer(states, attended)
         return states
+
+
+def _stored(weights_file: Path) -> dict[str, torch.Tensor]:
+    """Read all weights but the table of word embeddings."""
+    with safe_open(weights_file, framework="pt") as file:
+        names = file.keys()
+        return {name: file.get_tensor(name) for name in names if ".word_embeddings." not in name}
 
 
 class _Affine:

@@ -87,7 +87,21 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A retrieved passage and its score; scores are comparable within one search only."""
+    """A retrieved passage and its score; scores are comparable within one search only.
+
+    `also_in` names the other files that say nearly the same about the same company and period.
+    """
 
     passage: Passage
     score: float
+    also_in: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the passage's values with score and files; `from_json` reverses it."""
+        return self.passage.to_json() | {"score": self.score, "also_in": list(self.also_in)}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Hit:
+        """Rebuild a hit from `to_json`'s values, also those from before there was `also_in`."""
+        passage = {k: v for k, v in values.items() if k not in ("score", "also_in")}
+        return cls(Passage.from_json(passage), values["score"], tuple(values.get("also_in", ())))

@@ -39,17 +39,22 @@ _LONGEST_HEADING = 100
 
 
 def plain_blocks(
-    text: str, headings: Mapping[int, int] | None = None, breaks: Set[int] = frozenset()
+    text: str,
+    headings: Mapping[int, int] | None = None,
+    breaks: Set[int] = frozenset(),
+    tables: Sequence[TableLines] | None = None,
 ) -> tuple[Block, ...]:
     """Give the blocks of a plain text, in order.
 
-    `headings` gives levels of lines (0-based) already known to be headings, and replaces the
-    search for them; at lines in `breaks` a paragraph begins although no blank line precedes it.
+    `headings` gives levels of lines (0-based) already known to be headings, and `tables` those
+    known to be tables; each replaces the search for them. At lines in `breaks` a paragraph begins
+    although no blank line precedes it.
     """
     spans = line_spans(text)
     lines = [text[start:end] for start, end in spans]
     known = _headings(lines) if headings is None else dict(headings)
-    tables = find_tables([_BARRIER if index in known else line for index, line in enumerate(lines)])
+    if tables is None:
+        tables = find_tables([_BARRIER if at in known else line for at, line in enumerate(lines)])
     blocks = _table_blocks(spans, tables)
     taken = {index for table in tables for index in range(table.first, table.last + 1)}
     for index, level in known.items():
@@ -58,7 +63,8 @@ def plain_blocks(
     starts = breaks | _caption_starts(lines, tables, taken)
     blocks.extend(_paragraphs(lines, spans, taken, starts))
     before = min((table.first for table in tables), default=len(lines))
-    blocks = _with_title_joined(lines[:before], spans, blocks)
+    deeper = min((index for index, level in (headings or {}).items() if level > 1), default=before)
+    blocks = _with_title_joined(lines[: min(before, deeper)], spans, blocks)
     return with_captions(text, with_gaps_filled(text, spans, blocks))
 
 

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from ragopt_tui.knowledge.document import Document
+from ragopt_tui.knowledge.fiscal_period import full_year
 from ragopt_tui.knowledge.passage import Profile
+from ragopt_tui.knowledge.period_pieces import MONTH, ORDINAL, ORDINALS, YEAR
 from ragopt_tui.knowledge.structure import readable_name, without_marks
 
 _FIRST_CHARACTERS = 3_000
@@ -26,37 +28,32 @@ _COMPANY = re.compile(
     rf"(?:,?\s+{_SUFFIX})*\.?)(?![\w'])"
 )
 _DASH = re.compile(r"\s+[—–|:·-]+\s+|:\s+")
-_MONTH = (
-    r"(?:January|February|March|April|May|June|July|August|September|October|November|December|"
-    r"Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.?"
-)
-_YEAR = r"(?:19|20)\d\d"
-_ORDINALS = {"first": "1", "second": "2", "third": "3", "fourth": "4"}
+_DATE = rf"(?:{MONTH}\.?\s+\d{{1,2}},?\s+{YEAR}|\d{{1,2}}\s+{MONTH}\.?\s+{YEAR})"
 
 _QUARTER = re.compile(
-    rf"\b(?:Q([1-4])|([1-4])Q|(first|second|third|fourth)[\s-]quarter)"
-    rf"(?:\s+(?:results|report|earnings|call|of|for|ended|the))*[\s,'-]*(?:(?:fiscal|FY|CY)(?:\s+year)?[\s'-]*)?({_YEAR}|\d\d)\b",
+    rf"\b(?:Q([1-4])|([1-4])Q|({ORDINAL})[\s-]quarter)"
+    rf"(?:\s+(?:results|report|earnings|call|of|for|ended|the))*[\s,'-]*(?:(?:fiscal|FY|CY)(?:\s+year)?[\s'-]*)?({YEAR}|\d\d)\b",
     re.IGNORECASE,
 )
 _QUARTER_AFTER = re.compile(
-    rf"\b(?:FY|fiscal(?:\s+year)?)?[\s'-]*({_YEAR})[\s,-]*(?:Q([1-4])|([1-4])Q)\b", re.IGNORECASE
+    rf"\b(?:FY|fiscal(?:\s+year)?)?[\s'-]*({YEAR})[\s,-]*(?:Q([1-4])|([1-4])Q)\b", re.IGNORECASE
 )
 _HALF = re.compile(
-    rf"\b(?:H([12])|([12])H)[\s'-]*(?:FY|fiscal)?[\s'-]*({_YEAR}|\d\d)\b", re.IGNORECASE
+    rf"\b(?:H([12])|([12])H)[\s'-]*(?:FY|fiscal)?[\s'-]*({YEAR}|\d\d)\b", re.IGNORECASE
 )
 _FISCAL = re.compile(
-    rf"\b(?:FY|fiscal(?:\s+year)?)[\s'-]*({_YEAR}|\d\d)\b(?!\s*[-–]\s*\d)", re.IGNORECASE
+    rf"\b(?:FY|fiscal(?:\s+year)?)[\s'-]*({YEAR}|\d\d)\b(?!\s*[-–]\s*\d)", re.IGNORECASE
 )
 _ENDED = re.compile(
     rf"\b(fiscal\s+)?((?:half[\s-]+)?years?|twelve\s+months|(?:three|six|nine)\s+months|quarter(?:ly\s+period)?|period)\s+"
-    rf"(?:ended|ending)\s+(?:on\s+)?({_MONTH}\s+\d{{1,2}},?\s+({_YEAR})|\d{{1,2}}\s+{_MONTH}\s+({_YEAR}))",
+    rf"(?:ended|ending)\s+(?:on\s+)?({_DATE})",
     re.IGNORECASE,
 )
 _AS_OF = re.compile(
-    rf"\b(?:as\s+(?:of|at)|dated?:?)\s+({_MONTH}\s+(?:\d{{1,2}},?\s+)?{_YEAR}|\d{{1,2}}\s+{_MONTH}\s+{_YEAR})",
+    rf"\b(?:as\s+(?:of|at)|dated?:?)\s+({_DATE}|{MONTH}\.?\s+{YEAR})",
     re.IGNORECASE,
 )
-_BARE_YEAR = re.compile(rf"(?<![\w.,$])({_YEAR})(?![\w,]|\.\d)")
+_BARE_YEAR = re.compile(rf"(?<![\w.,$])({YEAR})(?![\w,]|\.\d)")
 
 _FORMS = (
     (
@@ -161,7 +158,7 @@ def _company_of_name(file: str) -> str:
     for index, word in enumerate(words):
         rest = " ".join(words[index:])
         if _starts_with_form(rest) or re.match(
-            rf"(?:FY|Q[1-4]|[1-4]Q|H[12])?\d*$|{_YEAR}", word, re.IGNORECASE
+            rf"(?:FY|Q[1-4]|[1-4]Q|H[12])?\d*$|{YEAR}", word, re.IGNORECASE
         ):
             break
         taken.append(word)
@@ -191,16 +188,16 @@ def _period(sources: Sequence[str]) -> str:
 
 def _named_period(source: str) -> str:
     if found := _QUARTER.search(source):
-        quarter = found[1] or found[2] or _ORDINALS[found[3].lower()]
+        quarter = found[1] or found[2] or ORDINALS[found[3].lower()]
         return _interim(f"Q{quarter}", found, found[4])
     if found := _QUARTER_AFTER.search(source):
         return _interim(f"Q{found[2] or found[3]}", found, found[1])
     if found := _HALF.search(source):
         return _interim(f"H{found[1] or found[2]}", found, found[3])
     if found := _FISCAL.search(source):
-        return f"fiscal {_full(found[1])}"
+        return f"fiscal {full_year(found[1])}"
     if found := _ENDED.search(source):
-        year = found[4] or found[5]
+        year = found[3][-4:]
         is_year = found[2].lower().startswith(("year", "twelve"))
         return (
             f"fiscal {year}"
@@ -214,8 +211,4 @@ def _named_period(source: str) -> str:
 
 def _interim(part: str, found: re.Match[str], year: str) -> str:
     is_fiscal = re.search(r"\bFY|fiscal|FY(?=\d)", found[0], re.IGNORECASE)
-    return f"{part} fiscal {_full(year)}" if is_fiscal else f"{part} {_full(year)}"
-
-
-def _full(year: str) -> str:
-    return year if len(year) == 4 else f"20{year}"
+    return f"{part} fiscal {full_year(year)}" if is_fiscal else f"{part} {full_year(year)}"

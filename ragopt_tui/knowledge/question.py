@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ragopt_tui.knowledge.finance_terms import SAME_MEANING
+from ragopt_tui.knowledge.period_pieces import ORDINAL, ORDINALS, YEAR
 from ragopt_tui.knowledge.words import (
     concepts_in,
     content_stems,
@@ -17,15 +18,14 @@ from ragopt_tui.knowledge.words import (
     words_of,
 )
 
-_YEAR = re.compile(r"\b(?:FY|CY|fiscal(?: year)?|[QH]\d)?\s?['’]?((?:19|20)\d\d)\b", re.IGNORECASE)
+_YEAR = re.compile(rf"\b(?:FY|CY|fiscal(?: year)?|[QH]\d)?\s?['’]?({YEAR})\b", re.IGNORECASE)
 _SHORT_YEAR = re.compile(r"(?:\b(?:FY|CY)\s?['’]?|\b[QH][1-4]\s?FY\s?|['’])(\d\d)\b", re.IGNORECASE)
 _INTERIM = re.compile(
     r"\b(?:([QH][1-4])|([1-4])([QH]))(?=\b|[ ]?(?:FY|['’\d]))|"
-    r"\b(first|second|third|fourth|final)[ -](quarter|half)\b|"
+    rf"\b({ORDINAL})[ -](quarter|half)\b|"
     r"\b(three|six|nine)[ -]months?\b|\b(?:half[ -]year|interim|semi-?annual)",
     re.IGNORECASE,
 )
-_ORDINAL = {"first": "1", "second": "2", "third": "3", "fourth": "4", "final": "4"}
 _MONTHS = {"three": "Q", "six": "H1", "nine": "9M"}
 _LEGAL = frozenset(
     "inc corp corporation plc ltd limited group holdings co llc ag se nv sa fund the".split()
@@ -74,7 +74,7 @@ def interim_parts(text: str) -> frozenset[str]:
         if short or number:
             part = short.upper() or f"{letter.upper()}{number}"
         elif ordinal:
-            part = f"{'Q' if span.lower() == 'quarter' else 'H'}{_ORDINAL[ordinal.lower()]}"
+            part = f"{'Q' if span.lower() == 'quarter' else 'H'}{ORDINALS[ordinal.lower()]}"
         else:
             part = _MONTHS[months.lower()] if months else "H"
         found |= {part, part[0]} if part != "9M" else {part}

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ragopt_tui.knowledge.passage import Passage
-from ragopt_tui.knowledge.question import Question, company_words, interim_parts, years_in
+from ragopt_tui.knowledge.question import Question, company_words
 from ragopt_tui.knowledge.units import Meaning, Unit, passage_units
 from ragopt_tui.knowledge.word_vectors import WordVectors
 from ragopt_tui.knowledge.words import (
@@ -160,6 +160,9 @@ READ = Weights(
 )
 """For units that the large cross-encoder has read: the odds are against refusing."""
 
+AS_READ = Weights(bias=0.0, of_parts=Parts(*(0.0 for _ in fields(Parts))), of_reading=1.0)
+"""For units that a cross-encoder of the user's own has read: its word alone counts."""
+
 _SENTENCE_LABEL = 0.84
 
 
@@ -183,7 +186,7 @@ def promising_units(
     if not ranked:
         return []
     units = [unit for _, unit in ranked]
-    asked = asked_weights(question, [unit.own_stems for unit in units])
+    asked = asked_weights(question, [unit.own_meaning.stems for unit in units])
     near, own_near = _nearness(question, asked, units, words)
     scored = []
     for n, (rank, unit) in enumerate(ranked):
@@ -226,14 +229,14 @@ def _nearness(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     weights = {word: asked.get(stem(word), 0.0) for word in question.words}
     own, whole = zip(*(unit.content_words for unit in units), strict=True)
-    return words.nearness(weights, whole), words.nearness(weights, own)
+    near = words.nearness(weights, [*whole, *own])
+    return near[: len(units)], near[len(units) :]
 
 
-def asked_weights(question: Question, texts: Sequence[Sequence[str]]) -> dict[str, float]:
+def asked_weights(question: Question, texts: Sequence[frozenset[str]]) -> dict[str, float]:
     """Weigh the question's stems by their rarity (inverse document frequency) in those of texts."""
-    sets = [frozenset(text) for text in texts]
-    seen = {word: sum(word in text for text in sets) for word in question.stems}
-    return {word: math.log(1 + len(sets) / max(1, count)) for word, count in seen.items()}
+    seen = {word: sum(word in text for text in texts) for word in question.stems}
+    return {word: math.log(1 + len(texts) / max(1, count)) for word, count in seen.items()}
 
 
 def missing_stems(question: Question, said: Meaning) -> list[str]:
@@ -266,12 +269,12 @@ def period_match(question: Question, unit: Unit) -> float:
     """Give 1 where a unit speaks of a year that is asked for (or none is), 0 where of others."""
     if not question.years:
         return 1.0
-    own = years_in(unit.words)
+    own, above = unit.years
     if question.years & own:
         return 1.0
-    if question.years & years_in(unit.context):
+    if question.years & above:
         return 0.4 if own else 0.8
-    return 0.0 if own or years_in(unit.context) else 0.4
+    return 0.0 if own or above else 0.4
 
 
 def interim_match(question: Question, unit: Unit) -> float:
@@ -279,7 +282,7 @@ def interim_match(question: Question, unit: Unit) -> float:
 
     A question that names no part means the whole year, if it names a year at all.
     """
-    own = interim_parts(unit.words) or interim_parts(unit.context)
+    own = unit.interim
     if question.interim:
         return 1.0 if question.interim & own else 0.5 if not own else 0.0
     return 0.0 if own and question.years else 1.0

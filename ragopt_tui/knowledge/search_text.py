@@ -10,6 +10,9 @@ _DECIMAL_POINT = re.compile(r"(?<=\d)\.(?=\d)")
 _FISCAL_YEAR = re.compile(r"\b(FY|CY)(\d{4})\b", re.IGNORECASE)
 _MAGNITUDE = re.compile(r"(?<=\d)(bn|mn|m|k|bps)\b", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
+_SPACED = re.compile(r"(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d.,]*\d)")
+_WHOLE = re.compile(r"\d{4,12}|\d{1,3}(?:d\d{3})+")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 
 _MOST_WORDS = 64
 _LONGEST_QUESTION = 20_000
@@ -33,8 +36,21 @@ def query_words(question: str) -> str:
     """Give the words of a question to search for; empty where it has none.
 
     Words that only make it a question are dropped unless nothing else is left. Of a very long
-    one the first words count.
+    one the first words count. A whole figure is searched as 1577, as 1.577 and as 1 577.
     """
-    words = dict.fromkeys(_WORD.findall(searchable(question[:_LONGEST_QUESTION]).lower()))
+    asked = question[:_LONGEST_QUESTION]
+    asked = _SPACED.sub(lambda match: match[0].replace(" ", ""), asked)
+    words = dict.fromkeys(_WORD.findall(searchable(asked).lower()))
     telling = [word for word in words if word not in _QUESTION_WORDS]
-    return " ".join((telling or list(words))[:_MOST_WORDS])
+    kept = (telling or list(words))[:_MOST_WORDS]
+    return " ".join(dict.fromkeys([*kept, *(form for word in kept for form in _printed(word))]))
+
+
+def _printed(word: str) -> list[str]:
+    """Give how else a whole figure may stand in the index: grouped by points, or by spaces."""
+    if not _WHOLE.fullmatch(word) or _YEAR.fullmatch(word):
+        return []
+    digits = word.replace("d", "")
+    first = len(digits) % 3 or 3
+    groups = [digits[:first], *(digits[at : at + 3] for at in range(first, len(digits), 3))]
+    return [digits, "d".join(groups), *groups[1:]]

@@ -145,7 +145,7 @@ def _is_label_column(cell: Cell) -> bool:
 def _header_lines(lines: Sequence[_Line]) -> int:
     """Give how many first lines are headers: up to the last rule above the first row of figures.
 
-    Without a rule, up to that row.
+    Without a rule, up to that row, or to a line above it that only names the rows below.
     """
     rules = [number for number, line in enumerate(lines[:6]) if line.is_rule and number]
     data = next((n for n, line in enumerate(lines[:6]) if _has_figures(line)), None)
@@ -153,8 +153,16 @@ def _header_lines(lines: Sequence[_Line]) -> int:
     if rules:
         return (above[-1] if above else rules[0]) + 1
     if data is not None:
+        while data and _names_rows(lines[data - 1]):
+            data -= 1
         return data
     return 1 if len(lines) > 1 else 0
+
+
+def _names_rows(line: _Line) -> bool:
+    """Say whether only a line's first cell is filled: "| Current assets: | | |"."""
+    filled = [text for text, _, _ in line.cells if text]
+    return len(line.cells) > 1 and len(filled) == 1 and bool(line.cells[0][0])
 
 
 def _has_figures(line: _Line) -> bool:

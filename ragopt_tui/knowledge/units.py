@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from ragopt_tui.knowledge.passage import Passage
+from ragopt_tui.knowledge.question import interim_parts, years_in
 from ragopt_tui.knowledge.sentences import sentence_spans
 from ragopt_tui.knowledge.tables import Row, table_caption, table_rows
-from ragopt_tui.knowledge.words import concepts_in, content_words, stems_of
+from ragopt_tui.knowledge.words import concepts_in, text_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +54,26 @@ class Unit:
     @cached_property
     def context(self) -> str:
         """Document title, heading path and caption in one line."""
-        passage = self.passage
-        caption = table_caption(passage) if passage.kind == "table" else ""
-        parts = [passage.profile.header, *passage.headings[-2:], caption, self.previous]
-        return ". ".join(part for part in parts if part)
+        return ". ".join(self._before)
 
     @cached_property
+    def _before(self) -> tuple[str, ...]:
+        """The parts of the context: other units have most of them too."""
+        passage = self.passage
+        caption = table_caption(passage) if passage.kind == "table" else ""
+        parts = (passage.profile.header, *passage.headings[-2:], caption, self.previous)
+        return tuple(part for part in parts if part)
+
+    @property
     def own_stems(self) -> tuple[str, ...]:
         """The stems of the unit's words, in order."""
-        return tuple(stems_of(self.words))
+        return text_words(self.words).stems
 
     @cached_property
     def all_stems(self) -> tuple[str, ...]:
         """The stems of the unit's words and of its context."""
-        return (*self.own_stems, *stems_of(self.context))
+        parts = (self.words, *self._before)
+        return tuple(stem for part in parts for stem in text_words(part).stems)
 
     @cached_property
     def own_meaning(self) -> Meaning:
@@ -79,10 +86,26 @@ class Unit:
         return Meaning.of(self.all_stems)
 
     @cached_property
+    def years(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The years that its words name, and those of its context."""
+        parts = map(_years_of, self._before)
+        return _years_of(self.words), frozenset[str]().union(*parts)
+
+    @cached_property
+    def interim(self) -> frozenset[str]:
+        """The parts of a year that its words name, or else its context."""
+        parts = map(_parts_of, self._before)
+        return _parts_of(self.words) or frozenset[str]().union(*parts)
+
+    @cached_property
     def content_words(self) -> tuple[frozenset[str], frozenset[str]]:
         """The words that carry meaning: its own, and those with its context's."""
-        own = frozenset(content_words(self.words))
-        return own, own | frozenset(content_words(self.context))
+        own = text_words(self.words).content
+        return own, own.union(*(text_words(part).content for part in self._before))
+
+
+_years_of = lru_cache(maxsize=32_768)(years_in)
+_parts_of = lru_cache(maxsize=32_768)(interim_parts)
 
 
 @lru_cache(maxsize=2_000)
@@ -95,3 +118,9 @@ def passage_units(passage: Passage) -> tuple[Unit, ...]:
         before = units[-1].words if units else ""
         units.append(Unit(passage, start, end, None, before))
     return tuple(units)
+
+
+@lru_cache(maxsize=2_000)
+def whole_unit(passage: Passage) -> Unit:
+    """Give a passage as one unit; it is kept between questions."""
+    return Unit(passage, 0, len(passage.text), None)

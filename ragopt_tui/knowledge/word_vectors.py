@@ -6,12 +6,14 @@ Far cheaper than embedding sentences, so it serves to choose among hundreds of t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from safetensors import safe_open
 
-from ragopt_tui.knowledge.batching import whole_tokenizer
+from ragopt_tui.knowledge.batching import fast_dtype, whole_tokenizer
 from ragopt_tui.knowledge.embedder import builtin_folder
 
 _TABLE = "embeddings.word_embeddings.weight"
@@ -20,17 +22,22 @@ _KEPT_WORDS = 100_000
 Vector = npt.NDArray[np.float32]
 
 
+@cache
+def word_embeddings() -> torch.Tensor:
+    """Give the built-in embedder's table, (30522, 384), which several models share."""
+    with safe_open(builtin_folder() / "model.safetensors", framework="pt") as file:
+        table: torch.Tensor = file.get_tensor(_TABLE)
+    return table.to(fast_dtype())
+
+
 class WordVectors:
     """Unit vectors of words, made when first asked for and kept."""
 
     def __init__(self) -> None:
-        """Read the table: (30522, 384), centred and of unit length."""
-        folder = builtin_folder()
-        with safe_open(folder / "model.safetensors", framework="numpy") as file:
-            table = np.asarray(file.get_tensor(_TABLE), dtype=np.float32)
-        table = table - table.mean(0)
-        self._table: Vector = table / np.linalg.norm(table, axis=1, keepdims=True)
-        self._tokenizer = whole_tokenizer(folder)
+        """Read the table."""
+        self._table = word_embeddings()
+        self._centre = self._table.mean(0, dtype=torch.float32)
+        self._tokenizer = whole_tokenizer(builtin_folder())
         self._words: dict[str, Vector] = {}
 
     def nearness(self, asked: Mapping[str, float], texts: Sequence[Iterable[str]]) -> Vector:
@@ -45,20 +52,24 @@ class WordVectors:
         if not vocabulary or not total:
             return result
         weights = np.array(list(asked.values()), dtype=np.float32) / total
-        near = self._stacked(asked) @ self._stacked(vocabulary).T
-        for n, bag in enumerate(bags):
-            if bag:
-                result[n] = weights @ near[:, [vocabulary[word] for word in bag]].max(1)
+        # Not numpy's product: its threads go on waiting busily beside those of torch.
+        near = (self._stacked(asked) @ self._stacked(vocabulary).T).numpy()
+        filled = [n for n, bag in enumerate(bags) if bag]
+        starts = np.cumsum([0, *(len(bags[n]) for n in filled[:-1])])
+        columns = [vocabulary[word] for n in filled for word in bags[n]]
+        nearest = np.maximum.reduceat(near[:, columns], starts, axis=1)
+        result[filled] = (torch.from_numpy(weights) @ torch.from_numpy(nearest)).numpy()
         return result
 
-    def _stacked(self, words: Iterable[str]) -> Vector:
-        return np.stack([self._vector(word) for word in words])
+    def _stacked(self, words: Iterable[str]) -> torch.Tensor:
+        return torch.from_numpy(np.stack([self._vector(word) for word in words]))
 
     def _vector(self, word: str) -> Vector:
         if word not in self._words:
             if len(self._words) >= _KEPT_WORDS:
                 self._words.clear()
             pieces = self._tokenizer.encode(word, add_special_tokens=False).ids
-            vector = self._table[pieces].mean(0)
+            centred = self._table[pieces].float() - self._centre
+            vector: Vector = torch.nn.functional.normalize(centred).mean(0).numpy()
             self._words[word] = vector / (np.linalg.norm(vector) + 1e-9)
         return self._words[word]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import snowballstemmer
@@ -52,6 +53,21 @@ def stems_of(text: str) -> list[str]:
     return [stem(word) for word in words_of(text)]
 
 
+@dataclass(frozen=True, slots=True)
+class TextWords:
+    """What is compared of one text: its stems in order, and its distinct content words."""
+
+    stems: tuple[str, ...]
+    content: frozenset[str]
+
+
+@lru_cache(maxsize=32_768)
+def text_words(text: str) -> TextWords:
+    """Give the words of a text that stands in several places, as headings do; they are kept."""
+    words = words_of(text)
+    return TextWords(tuple(map(stem, words)), frozenset(w for w in words if w not in _STOP))
+
+
 def content_words(text: str) -> list[str]:
     """Give the words that carry a text's meaning, in order, those that stand twice too."""
     return [word for word in words_of(text) if word not in _STOP]
@@ -70,17 +86,22 @@ def _concepts() -> dict[tuple[str, ...], int]:
     }
 
 
-_CONCEPT_OF = _concepts()
-_LONGEST = max(map(len, _CONCEPT_OF))
+def _by_first_stem() -> dict[str, list[tuple[tuple[str, ...], int]]]:
+    named: dict[str, list[tuple[tuple[str, ...], int]]] = {}
+    for stems, concept in _concepts().items():
+        named.setdefault(stems[0], []).append((stems, concept))
+    return named
+
+
+_CONCEPTS_BEGINNING_WITH = _by_first_stem()
 
 
 def concepts_in(stems: Sequence[str]) -> set[int]:
     """Give the numbers of the concepts (lines of SAME_MEANING) that a run of stems names."""
     found: set[int] = set()
-    for size in range(1, _LONGEST + 1):
-        for at in range(len(stems) - size + 1):
-            concept = _CONCEPT_OF.get(tuple(stems[at : at + size]))
-            if concept is not None:
+    for at, first in enumerate(stems):
+        for name, concept in _CONCEPTS_BEGINNING_WITH.get(first, ()):
+            if tuple(stems[at : at + len(name)]) == name:
                 found.add(concept)
     return found
 

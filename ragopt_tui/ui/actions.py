@@ -10,12 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Scope = Literal["app", "main", "prompt", "chats", "sources", "sidebar", "documents", "document"]
+Scope = Literal[
+    "app", "main", "prompt", "chats", "models", "sources", "sidebar", "documents", "document"
+]
 SCOPE_TITLES: dict[Scope, str] = {
     "app": "Anywhere",
     "main": "In the chat and the documents",
     "prompt": "While typing a question",
     "chats": "In the list of conversations",
+    "models": "In the list of models",
     "sources": "On a citation or source",
     "sidebar": "In the models",
     "documents": "In the documents",
@@ -43,8 +46,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("send", "Ask the question", "prompt", "enter", "Waits its turn if one is open.", "Ask"),
     Action("newline", "New line", "prompt", "ctrl+j,shift+enter,alt+enter", "In the question."),
     Action(
-        "choose_model", "Choose who answers", "main", "f2", "Quotes or a model.", "Model", "model"
+        "choose_model", "Choose who answers", "main", "f2", "And care for models.", "Model", "model"
     ),
+    Action("use_made", "Newest model answers", "main", "alt+g", "One made here.", slash="load"),
+    Action("switch_model", "Model before", "main", "alt+m", "There and back.", slash="switch"),
     Action(
         "show_documents",
         "Documents or chat",
@@ -63,6 +68,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("toggle_sources", "Sources", "main", "f4", "Shows or hides them.", "Sources", "sources"),
     Action("stop", "Stop", "main", "escape", "Ends the answer being written.", "Stop", "stop"),
     Action("retry", "Ask again", "main", "ctrl+r", "Says what differs.", slash="retry"),
+    Action("change_scope", "Company and period", "main", "alt+w", "Without one.", slash="without"),
     Action("show_chats", "Conversations", "main", "f7", "Find, name, delete.", "Chats", "chats"),
     Action("new_chat", "New conversation", "main", "ctrl+n", "This one is kept.", slash="new"),
     Action("resume_chat", "Go on", "main", "ctrl+t", "The conversation before.", slash="resume"),
@@ -87,6 +93,25 @@ ACTIONS: tuple[Action, ...] = (
     Action("restore_listed", "Undo deleting", "chats", "ctrl+z", "The last one deleted.", "Undo"),
     Action("new_listed", "New conversation", "chats", "ctrl+n", "In this folder.", "New"),
     Action("close_chats", "Back", "chats", "escape", "To the conversation.", "Back"),
+    Action("use_variant", "Let it answer", "models", "enter", "From the next question.", "Use"),
+    Action("add_variant", "Add a model", "models", "ctrl+n", "A path, or a server's URL.", "Add"),
+    Action("get_variant", "Get a model", "models", "ctrl+g", "From the hub.", "Get"),
+    Action("set_variant", "Settings of a model", "models", "ctrl+s", "How it writes.", "Set"),
+    Action("show_facts", "Facts", "models", "f4", "Where the list takes the room.", "Facts"),
+    Action("rename_variant", "Rename", "models", "f2", "Its id stays.", "Rename"),
+    Action("tag_variant", "Tags", "models", "ctrl+t", "Words to find it by."),
+    Action("note_variant", "Note", "models", "ctrl+o", "Whatever you want to keep."),
+    Action("template_variant", "Chat template", "models", "", "Where a model brings none."),
+    Action("check_variant", "Check", "models", "ctrl+k", "Hashes, headers, NaN."),
+    Action("scan_models", "Find models", "models", "", "In the Hugging Face cache."),
+    Action("push_variant", "Put on the hub", "models", "", "Into a private repository."),
+    Action("ship_variant", "Make a GGUF file", "models", "ctrl+l", "In fewer bits.", "GGUF"),
+    Action("export_variant", "Copy for other tools", "models", "", "With a Modelfile."),
+    Action("cancel_job", "Stop a job", "models", "ctrl+x", "About models."),
+    Action("remove_variant", "Remove", "models", "ctrl+d", "Ctrl+Z brings it back.", "Remove"),
+    Action("restore_variant", "Undo removing", "models", "ctrl+z", "The last one."),
+    Action("empty_trash", "Empty the trash", "models", "", "For good."),
+    Action("close_models", "Back", "models", "escape", "To the conversation.", "Back"),
     Action(
         "copy_citation", "Copy citation", "sources", "c", "The quote and its place.", "Copy", "cite"
     ),

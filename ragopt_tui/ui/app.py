@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,21 +20,25 @@ from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.models.variant import Variant, builtin_variants, resolve_variant
-from ragopt_tui.settings import Settings, folders
+from ragopt_tui.models.variant import Variant, builtin_variants
+from ragopt_tui.plaintext import one_line
+from ragopt_tui.settings import Settings, folders, save_setting
 from ragopt_tui.ui import messages
 from ragopt_tui.ui.actions import ACTIONS
 from ragopt_tui.ui.archive import Archive
 from ragopt_tui.ui.keys import bindings, remapped, tell_alt_numbers
 from ragopt_tui.ui.library import Library
+from ragopt_tui.ui.log import write_log
 from ragopt_tui.ui.opening import Opening
 from ragopt_tui.ui.screens.main import MainScreen
 
 if TYPE_CHECKING:
+    from textual.notifications import SeverityLevel
+
     from ragopt_tui.ui.engine_like import EngineLike
     from ragopt_tui.ui.library import LibraryLike
+    from ragopt_tui.ui.model_library import ModelLibrary
 
-_LOG = "interface.log"
 _TERMINAL_SECONDS = 2.0
 _FIRST_FRAME_SECONDS = 0.3
 
@@ -79,6 +85,14 @@ class RagoptApp(App[None], inherit_bindings=False):
                 f"Known: {', '.join(sorted(self.available_themes))}.",
             )
         self.theme = settings.theme
+
+    @cached_property
+    def models(self) -> ModelLibrary:
+        """The variants there are; made when it is first needed, after the first frame."""
+        from ragopt_tui.ui.model_library import ModelLibrary
+
+        tokens = self.settings.context_tokens
+        return ModelLibrary(self, self._variants, tokens, self._say_of_job)
 
     def get_default_screen(self) -> Screen[None]:
         """Open on the chat where the folder is known, so that it is the first frame."""
@@ -127,9 +141,15 @@ class RagoptApp(App[None], inherit_bindings=False):
         """Open the command palette."""
         self.action_command_palette()
 
-    def action_toggle_theme(self) -> None:
-        """Change between light and dark."""
-        self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
+    async def action_toggle_theme(self) -> None:
+        """Change between light and dark, for the next start too."""
+        was_dark, chosen = self.current_theme.dark, self.settings.theme
+        other = "textual-light" if was_dark else "textual-dark"
+        self.theme = chosen if self.available_themes[chosen].dark != was_dark else other
+        try:
+            await asyncio.to_thread(save_setting, "theme", self.theme)
+        except RagoptError as error:
+            self._warn(str(error))
 
     def action_open_folder(self) -> None:
         """Ask for another folder of documents."""
@@ -168,8 +188,11 @@ class RagoptApp(App[None], inherit_bindings=False):
             isinstance(screen, MainScreen) and screen.workspace.indexing.running
             for screen in self.screen_stack
         )
-        goes_on = "The documents go on being read in the background." if reading else None
-        self.exit(message=goes_on)
+        goes_on = ["The documents go on being read in the background."] if reading else []
+        if "models" in self.__dict__ and self.models.jobs.running:
+            titles = ", ".join(one_line(job.title, 60) for job in self.models.jobs.running)
+            goes_on.append(f"Goes on in the background: {titles}.")
+        self.exit(message="\n".join(goes_on) or None)
 
     def _ask_for_folder(self, first: bool) -> None:
         from ragopt_tui.ui.folder_choice import known_folders
@@ -212,6 +235,10 @@ class RagoptApp(App[None], inherit_bindings=False):
     def _warn(self, sentence: str) -> None:
         self.notify(sentence, severity="warning", timeout=10, markup=False)
 
+    def _say_of_job(self, sentence: str, problem: bool) -> None:
+        severity: SeverityLevel = "warning" if problem else "information"
+        self.notify(sentence, severity=severity, timeout=10, markup=False)
+
     def _main_screen(self, docs: Path, go_on: tuple[int, int | None] | None = None) -> MainScreen:
         if self._engine is None:
             from ragopt_tui.chat.engine_client import EngineClient
@@ -225,6 +252,7 @@ class RagoptApp(App[None], inherit_bindings=False):
                 self._engine,
                 library,
                 self._variants,
+                lambda: self.models,
                 self._variant,
                 self._clock,
                 self._archive,
@@ -243,7 +271,7 @@ class RagoptApp(App[None], inherit_bindings=False):
     def _handle_exception(self, error: Exception) -> None:
         """Write what went wrong to the log and say so in a sentence, never in a traceback."""
         cause = error.error if isinstance(error, WorkerFailed) else error
-        log = _write_log(cause)
+        log = write_log(cause)
         if isinstance(cause, RagoptError):
             self.notify(str(cause), severity="error", timeout=10, markup=False)
         elif isinstance(error, WorkerFailed):
@@ -258,23 +286,12 @@ class RagoptApp(App[None], inherit_bindings=False):
 
 
 def _variants(variant: str) -> tuple[tuple[Variant, ...], str]:
-    """Give the variants to choose from, with the one named by the user, and that one's id."""
-    chosen = resolve_variant(variant)
+    """Give the variants known at once, with the one named by the user, and that one's id."""
     known = builtin_variants()
-    others = [] if any(chosen.id == each.id for each in known) else [chosen]
-    return (*known, *others), chosen.id
+    if any(variant == each.id for each in known):
+        return tuple(known), variant
+    # Not at the top, as it is not needed for the first frame where quotes answer.
+    from ragopt_tui.models.store import VariantStore
 
-
-def _write_log(error: BaseException) -> str:
-    """Append a traceback to the log and say where it is; a full disk is no second error."""
-    import traceback
-
-    file = folders().logs / _LOG
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("a", encoding="utf-8") as log:
-            log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S}\n")
-            traceback.print_exception(error, file=log)
-    except OSError as failure:
-        return f"The details could not be written to {file}: {failure.strerror}."
-    return f"The details are in {file}."
+    chosen = VariantStore(folders().models).answering(variant)
+    return (*known, chosen), chosen.id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,8 @@ from ragopt_tui.chat.exchange import Exchange
 from ragopt_tui.chat.follow_up import LOOKED_BACK, first_sentence
 from ragopt_tui.chat.protocol import Event
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.knowledge.passage import Hit, Passage
+from ragopt_tui.knowledge.passage import Hit
+from ragopt_tui.knowledge.scope import Filter
 from ragopt_tui.ui.exchange import Evidence
 from ragopt_tui.ui.widgets.conversation import Conversation
 from ragopt_tui.ui.widgets.exchange_card import ExchangeCard
@@ -65,14 +66,18 @@ class Dialogue:
         """Whether a question waits already, so that no other is taken."""
         return bool(self._waiting)
 
-    async def add(self, question: str, variant: str, read_as: str = "") -> Exchange:
+    async def add(
+        self, question: str, variant: str, read_as: str = "", removed: Sequence[Filter] = ()
+    ) -> Exchange:
         """Put a question at the end of the conversation; `run` answers it.
 
-        It is read as `read_as`, or if that is empty, as one that may follow up on those before it.
+        It is read as `read_as`, or if that is empty, as one that may follow up on those before it;
+        the filters in `removed` are not used for it.
         """
         status = _READING if not self.ready else _WAITING if self.busy else ""
         exchange = Exchange(question, variant, self._clock(), status=status)
         exchange.resolved_question = read_as
+        exchange.scope = removed
         # It waits only once its card is there, as an answer may begin at any moment.
         await self._conversation.add(exchange)
         self._waiting.append(exchange)
@@ -114,6 +119,7 @@ class Dialogue:
                 "passages": self._passages,
                 "earlier": self._earlier(exchange),
                 "read_as": exchange.resolved_question,
+                "without": [[each.kind, each.value] for each in exchange.removed],
             },
         )
         self._task = asyncio.create_task(self._follow(self._request, card))
@@ -166,8 +172,10 @@ class Dialogue:
             card.exchange.settings = {name: data[name] for name in data if name != "seed"}
         elif event.type == "prompt":
             card.exchange.prompt = data["messages"]
+        elif event.type == "filters":
+            card.show_scope([Filter.from_json(values) for values in data["filters"]])
         elif event.type == "evidence":
-            card.exchange.hits = tuple(_hit(values) for values in data["hits"])
+            card.exchange.hits = tuple(Hit.from_json(values) for values in data["hits"])
             card.show_evidence()
             self._show_sources(Evidence.so_far(card.exchange))
         elif event.type == "text":
@@ -184,10 +192,3 @@ class Dialogue:
 
 def _status(message: str, fraction: float | None) -> str:
     return message if fraction is None else f"{message} {fraction:.0%}"
-
-
-def _hit(values: dict[str, object]) -> Hit:
-    passage = dict(values)
-    score = passage.pop("score")
-    assert isinstance(score, float | int)
-    return Hit(Passage.from_json(passage), float(score))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import ragopt_tui
@@ -34,11 +35,23 @@ def checked_folder(typed: str) -> Path:
 
 def folders_like(typed: str) -> list[Path]:
     """Give the folders whose path begins with what is typed, at most 50; hidden ones when asked."""
+    return entries_like(typed, lambda _name, is_folder: is_folder)
+
+
+def entries_like(typed: str, offers: Callable[[str, bool], bool]) -> list[Path]:
+    """Give what begins with what is typed, at most 50; hidden ones when asked.
+
+    `offers` says of a name, and whether it is a folder's, if it may be meant.
+    """
     path = Path(typed).expanduser()
     parent, start = (path, "") if typed.endswith("/") else (path.parent, path.name)
     try:
         with os.scandir(parent) as entries:
-            names = [entry.name for entry in entries if _offers(entry, start)]
+            names = [
+                entry.name
+                for entry in entries
+                if _begins(entry, start) and offers(entry.name, entry.is_dir())
+            ]
     except (OSError, ValueError):
         return []
     return [parent / name for name in sorted(names, key=str.lower)[:_OFFERED]]
@@ -89,6 +102,6 @@ def _recent_file() -> Path:
     return folders().data / "recent_folders.json"
 
 
-def _offers(entry: os.DirEntry[str], start: str) -> bool:
+def _begins(entry: os.DirEntry[str], start: str) -> bool:
     hidden = entry.name.startswith(".") and not start.startswith(".")
-    return entry.name.lower().startswith(start.lower()) and not hidden and entry.is_dir()
+    return entry.name.lower().startswith(start.lower()) and not hidden

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.models.variant import resolve_variant
 from ragopt_tui.plaintext import one_line
 from ragopt_tui.ui.archive import Archive
 
@@ -172,8 +171,7 @@ class Keeper:
         from ragopt_tui.chat.conversations import variant_hash
 
         try:
-            path = resolve_variant(variant).path
-            states = await asyncio.to_thread(variant_hash.variant_files, path)
+            states = await asyncio.to_thread(_files, variant)
             hashes = [await self._file_hash(state) for state in states]
         except (RagoptError, OSError, variant_hash.HashingStopped):
             # A model that was moved away meanwhile has answered all the same.
@@ -189,3 +187,18 @@ class Keeper:
             made = known
             await self._archive.run(lambda store: store.remember_hash(state, made))
         return known
+
+
+def _files(variant: str) -> list[FileState]:
+    """Give the files that answer as a variant: of an adapter, its base's too."""
+    from ragopt_tui.chat.conversations.variant_hash import variant_files
+    from ragopt_tui.models.model_files import model_files
+    from ragopt_tui.models.store import VariantStore
+    from ragopt_tui.settings import folders
+
+    store = VariantStore(folders().models)
+    found = store.find(variant)
+    if found.path is None:
+        return []
+    files = model_files(found, store.find)
+    return [*variant_files(files.base), *(variant_files(files.adapter) if files.adapter else ())]

@@ -19,6 +19,7 @@ _LIVE_TOGETHER: dict[Scope, tuple[Scope, ...]] = {
     "main": ("main", "app"),
     "prompt": ("prompt", "main", "app"),
     "chats": ("chats", "app"),
+    "models": ("models", "app"),
     "sources": ("sources", "main", "app"),
     "sidebar": ("sidebar", "main", "app"),
     "documents": ("documents", "main", "app"),
@@ -76,7 +77,8 @@ def spoken_of(name: str, keys: Mapping[str, str]) -> str:
 
 def _binding(action: Action) -> Binding:
     # Priority, because the prompt would otherwise take Enter, F6 and F7 for itself.
-    above = action.scope in ("app", "main", "prompt", "chats") and action.keys != "escape"
+    scopes = ("app", "main", "prompt", "chats", "models")
+    above = action.scope in scopes and action.keys != "escape"
     return Binding(
         action.keys,
         action.name if action.name != "commands" else "command_palette",

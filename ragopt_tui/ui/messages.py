@@ -9,6 +9,7 @@ from textual.message import Message
 if TYPE_CHECKING:
     from ragopt_tui.chat.engine_client import EngineState
     from ragopt_tui.chat.exchange import Exchange
+    from ragopt_tui.knowledge.scope import Filter
     from ragopt_tui.knowledge.watch import News
     from ragopt_tui.ui.exchange import Evidence
     from ragopt_tui.ui.indexing import Indexing
@@ -54,6 +55,14 @@ class ExchangePicked(Message):
     def __init__(self, exchange: Exchange) -> None:
         super().__init__()
         self.exchange = exchange
+
+
+class FilterPicked(Message):
+    """The user wants a question asked without one of its filters, or with one taken away before."""
+
+    def __init__(self, exchange: Exchange, filter: Filter) -> None:
+        super().__init__()
+        self.exchange, self.filter = exchange, filter
 
 
 class GoOn(Message):

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from ragopt_tui.ui.archive import Archive
     from ragopt_tui.ui.engine_like import EngineLike
     from ragopt_tui.ui.library import LibraryLike
+    from ragopt_tui.ui.model_library import ModelLibrary
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
     """A folder of documents, who may answer from it, and with what.
 
-    `go_on` is the id of a conversation to open, and of the exchange to open it at.
+    `variants` are known at once, `models` gives the library with all there are. `go_on` is the id of a conversation to open, and of the exchange to open it at.
     """
 
     docs: Path
@@ -28,6 +29,7 @@ class Opening:
     engine: EngineLike
     library: LibraryLike
     variants: tuple[Variant, ...]
+    models: Callable[[], ModelLibrary]
     variant: str
     clock: Callable[[], datetime]
     archive: Archive

@@ -13,10 +13,13 @@ import os
 import random
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from ragopt_tui.knowledge.embedder import load_embedder
 from ragopt_tui.knowledge.passage import Passage, Profile
@@ -29,14 +32,27 @@ SIMILAR = 32
 """How many of a public set compete."""
 
 
+Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
+
+
+def by_meaning(texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Embed texts with the built-in embedder."""
+    return load_embedder("builtin").embed(list(texts))
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """`units` are (words, context) pairs; `gold` indexes those that answer, none where none does."""
+    """`gold` indexes the units that answer, none where none does.
+
+    `answers` are strings one of which a right answer holds; for a folder's question, those that
+    its gold places name; empty where the sentence is the answer.
+    """
 
     origin: str
     question: str
-    units: list[tuple[str, str]]
+    units: list[Unit]
     gold: list[int]
+    answers: tuple[str, ...] = ()
 
 
 def folder_pools(folder: Path) -> Iterator[Pool]:
@@ -76,7 +92,8 @@ def folder_pools(folder: Path) -> Iterator[Pool]:
                 gold = list(range(len(units) - len(missed[:4]), len(units)))
             if gold or not entry["gold"]:
                 origin = f"{folder.name}{'-missed' if missed else ''}"
-                yield Pool(origin, text, [(u.words, u.context) for u in units], gold)
+                named = tuple(part for place in entry["gold"] for part in place["contains"])
+                yield Pool(origin, text, units, gold, named)
         index.close()
 
 
@@ -90,13 +107,15 @@ def holds(unit: Unit, places: Sequence[dict[str, Any]]) -> bool:
     )
 
 
-def squad_pools(folder: Path) -> Iterator[Pool]:
+def squad_pools(folder: Path, embed: Embed = by_meaning) -> Iterator[Pool]:
     """SQuAD subset (CC BY-SA 4.0): paragraphs with questions, and questions with their sentence."""
     pairs = read_lines(folder / "squad_question_to_answer_sentence.jsonl")
     paragraphs = read_lines(folder / "squad_contexts_qas.jsonl")
-    passages = [_prose(p["context"], f"p{n}") for n, p in enumerate(paragraphs)]
+    passages = [prose_passage(p["context"], f"p{n}") for n, p in enumerate(paragraphs)]
     own = [passage_units(passage) for passage in passages]
-    alone = [passage_units(_prose(p["answer_sentence"], f"s{n}")) for n, p in enumerate(pairs)]
+    alone = [
+        passage_units(prose_passage(p["answer_sentence"], f"s{n}")) for n, p in enumerate(pairs)
+    ]
     asked: list[tuple[str, list[Unit], list[Unit]]] = []
     for number, paragraph in enumerate(paragraphs):
         for qa in paragraph["qas"]:
@@ -109,16 +128,16 @@ def squad_pools(folder: Path) -> Iterator[Pool]:
         if len(units) == 1:
             asked.append((pair["question"], units, units))
     everything = [u for units in [*own, *alone] for u in units]
-    yield from _with_similar("squad", asked, everything)
+    yield from _with_similar("squad", asked, everything, embed)
 
 
-def covid_pools(file: Path) -> Iterator[Pool]:
+def covid_pools(file: Path, embed: Embed = by_meaning) -> Iterator[Pool]:
     """COVID-QA (Apache-2.0): questions over scientific papers."""
     documents = json.loads(file.read_text(encoding="utf-8"))["data"]
     asked: list[tuple[str, list[Unit], list[Unit]]] = []
     everything: list[Unit] = []
     for number, paragraph in enumerate(p for d in documents for p in d["paragraphs"]):
-        passage = _prose(paragraph["context"], f"c{number}")
+        passage = prose_passage(paragraph["context"], f"c{number}")
         units = passage_units(passage)
         everything += units
         for qa in paragraph["qas"]:
@@ -126,7 +145,7 @@ def covid_pools(file: Path) -> Iterator[Pool]:
             gold = [u for u in units if u.start <= start < u.end and len(u.words) < 500]
             if gold:
                 asked.append((qa["question"], gold, gold))
-    yield from _with_similar("covid", asked, everything)
+    yield from _with_similar("covid", asked, everything, embed)
 
 
 def multirc_pools(file: Path) -> Iterator[Pool]:
@@ -137,7 +156,7 @@ def multirc_pools(file: Path) -> Iterator[Pool]:
     for number, entry in enumerate(entries):
         sentence, _, question = entry["input"].partition("\nQuestion:")
         words = sentence.removeprefix("Sentence:").strip()
-        units = [Unit(_prose(words, f"m{number}"), 0, len(words), None)] if words else []
+        units = [Unit(prose_passage(words, f"m{number}"), 0, len(words), None)] if words else []
         everything += units
         if units and question.strip():
             asked.append((question.strip(), units, units))
@@ -157,14 +176,14 @@ def wikitable_pools(folder: Path, most: int) -> Iterator[Pool]:
             table = [[c.replace("\n", " ").strip() for c in row] for row in csv.reader(file)]
         if not 4 <= len(table) <= SIMILAR + 1 or len(_plain(answer)) < 2 or "|" in answer:
             continue
-        units = passage_units(_table(table, path))
+        units = passage_units(table_passage(table, path))
         gold = [
             n
             for n, unit in enumerate(units)
             if unit.row and any(_plain(c.text) == _plain(answer) for c in unit.row.cells)
         ]
         if len(gold) == 1:
-            yield Pool("wikitable", question, [(u.words, u.context) for u in units], gold)
+            yield Pool("wikitable", question, list(units), gold, (answer,))
             given += 1
         if given == most:
             return
@@ -172,8 +191,8 @@ def wikitable_pools(folder: Path, most: int) -> Iterator[Pool]:
 
 def tatqa_pools(file: Path) -> Iterator[Pool]:
     """TAT-QA dev (CC BY 4.0), with units of neighbouring documents."""
-    for question, units, right in tatqa_questions(file, SIMILAR):
-        yield Pool("tatqa", question, [(u.words, u.context) for u in units], list(range(right)))
+    for question, answer, units, right in tatqa_questions(file, SIMILAR):
+        yield Pool("tatqa", question, units, list(range(right)), (answer,))
 
 
 def xquad_pools(file: Path) -> Iterator[Pool]:
@@ -182,7 +201,7 @@ def xquad_pools(file: Path) -> Iterator[Pool]:
     everything: list[Unit] = []
     documents = json.loads(file.read_text(encoding="utf-8"))["data"]
     for number, paragraph in enumerate(p for d in documents for p in d["paragraphs"]):
-        units = passage_units(_prose(paragraph["context"], f"x{number}"))
+        units = passage_units(prose_passage(paragraph["context"], f"x{number}"))
         everything += units
         for qa in paragraph["qas"]:
             start = qa["answers"][0]["answer_start"]
@@ -193,12 +212,14 @@ def xquad_pools(file: Path) -> Iterator[Pool]:
 
 
 def _with_similar(
-    origin: str, asked: list[tuple[str, list[Unit], list[Unit]]], everything: list[Unit]
+    origin: str,
+    asked: list[tuple[str, list[Unit], list[Unit]]],
+    everything: list[Unit],
+    embed: Embed = by_meaning,
 ) -> Iterator[Pool]:
     """Fill up each pool with the units most similar to the question, the nearest dozen hard ones."""
-    embedder = load_embedder("builtin")
-    vectors = embedder.embed([unit.words[:400] for unit in everything])
-    questions = embedder.embed([question for question, _, _ in asked])
+    vectors = embed([unit.words[:400] for unit in everything])
+    questions = embed([question for question, _, _ in asked])
     shuffled = random.Random(2)
     for (question, gold, own), vector in zip(asked, questions, strict=True):
         near = (vectors @ vector).argsort()[::-1][: SIMILAR + len(own)]
@@ -210,7 +231,7 @@ def _with_similar(
         shuffled.shuffle(units)
         right = {id(unit) for unit in gold}
         indices = [n for n, unit in enumerate(units) if id(unit) in right]
-        yield Pool(origin, question, [(u.words, u.context) for u in units], indices)
+        yield Pool(origin, question, units, indices)
 
 
 def _most_shared(question: str, units: list[Unit]) -> list[Unit]:
@@ -219,11 +240,13 @@ def _most_shared(question: str, units: list[Unit]) -> list[Unit]:
     return [unit for unit, count in zip(units, shared, strict=True) if count == max(shared)][:1]
 
 
-def _prose(text: str, name: str) -> Passage:
+def prose_passage(text: str, name: str) -> Passage:
+    """Give a passage of running text that is a file of its own."""
     return _passage(text, name, "prose")
 
 
-def _table(rows: list[list[str]], name: str) -> Passage:
+def table_passage(rows: list[list[str]], name: str) -> Passage:
+    """Give a passage that is a table, its header first."""
     rule = [["---"] * len(rows[0])]
     lines = [
         "| " + " | ".join(c.replace("|", "/") for c in row) + " |"
@@ -262,20 +285,24 @@ def write_pools(pools: Iterable[Pool], file: Path) -> None:
     """Write pools as JSON lines."""
     with file.open("w", encoding="utf-8") as out:
         for pool in pools:
-            out.write(json.dumps(asdict(pool), ensure_ascii=False) + "\n")
+            units = [(unit.words, unit.context) for unit in pool.units]
+            values = {"origin": pool.origin, "question": pool.question, "units": units}
+            out.write(json.dumps(values | {"gold": pool.gold}, ensure_ascii=False) + "\n")
+
+
+MAKERS: dict[str, Callable[..., Iterator[Pool]]] = {
+    "folder": folder_pools,
+    "squad": squad_pools,
+    "covid": covid_pools,
+    "multirc": multirc_pools,
+    "wikitable": lambda folder: wikitable_pools(folder, 4_000),
+    "tatqa": tatqa_pools,
+    "xquad": xquad_pools,
+}
+"""How to make the pools of each kind of source."""
 
 
 if __name__ == "__main__":
     import sys
 
-    source, target = Path(sys.argv[2]), Path(sys.argv[3])
-    makers = {
-        "folder": folder_pools,
-        "squad": squad_pools,
-        "covid": covid_pools,
-        "multirc": multirc_pools,
-        "wikitable": lambda folder: wikitable_pools(folder, 4_000),
-        "tatqa": tatqa_pools,
-        "xquad": xquad_pools,
-    }
-    write_pools(makers[sys.argv[1]](source), target)
+    write_pools(MAKERS[sys.argv[1]](Path(sys.argv[2])), Path(sys.argv[3]))

@@ -16,8 +16,8 @@ from ragopt_tui.knowledge.units import Unit, passage_units
 NEIGHBOURS = 3
 
 
-def tatqa_questions(file: Path, most: int) -> Iterator[tuple[str, list[Unit], int]]:
-    """Give single-span questions, at most `most` units, and how many of the first are right.
+def tatqa_questions(file: Path, most: int) -> Iterator[tuple[str, str, list[Unit], int]]:
+    """Give single-span questions, answers, at most `most` units, how many of the first are right.
 
     Each stands once with its answer, and once with every passage that holds it taken away.
     """
@@ -37,8 +37,9 @@ def tatqa_questions(file: Path, most: int) -> Iterator[tuple[str, list[Unit], in
             right = [units[i] for i in sorted(gold)]
             rest = [u for i, u in enumerate(units) if i not in gold]
             random.Random(entry["question"]).shuffle(rest)
-            yield entry["question"], [*right, *rest][:most], len(right)
-            yield entry["question"], [u for u in rest if u.passage.id not in held][:most], 0
+            question, answer = entry["question"], entry["answer"][0]
+            yield question, answer, [*right, *rest][:most], len(right)
+            yield question, answer, [u for u in rest if u.passage.id not in held][:most], 0
 
 
 def _gold(entry: dict[str, object], units: list[Unit], own: set[str]) -> frozenset[int]:

@@ -21,7 +21,8 @@ import numpy as np
 import torch
 
 from ragopt_tui.knowledge.cross_encoder import READER, SKIMMER, CrossEncoder
-from ragopt_tui.knowledge.retrieve import READ_UNITS, SKIMMED_UNITS
+from ragopt_tui.knowledge.reading import READ_UNITS
+from ragopt_tui.knowledge.retrieve import SKIMMED_UNITS
 from ragopt_tui.knowledge.scoring import PROMISE, Parts
 from recipes.quotes_calibration.examples import Example, all_examples
 

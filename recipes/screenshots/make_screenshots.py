@@ -79,6 +79,9 @@ async def wide(folder: Path) -> None:
         await pilot.press("f3")
         await until(pilot, lambda: bool(app.screen.query("DataTable").first().row_count))  # type: ignore[attr-defined]
         save(app, folder, "documents")
+        await pilot.press("f2", "down")
+        await until(pilot, lambda: "here" in app.screen.query("Facts").first().render().plain)  # type: ignore[attr-defined,union-attr]
+        save(app, folder, "models")
 
 
 async def generated(folder: Path) -> None:

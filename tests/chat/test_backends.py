@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from ragopt_tui.chat.backends import common_prefix, defuse, load_backend
 from ragopt_tui.chat.backends.llama_cpp import LlamaCppBackend
+from ragopt_tui.chat.backends.local import common_prefix, defuse
 from ragopt_tui.chat.backends.transformers import TransformersBackend
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.models.variant import resolve_variant
-from ragopt_tui.settings import Settings
-from tests.chat.backend_checks import EVIDENCE, answer, messages, never
+from ragopt_tui.models.weights import gguf_bytes
+from tests.chat.backend_checks import EVIDENCE, answer, found, load, messages, never
+from tests.chat.made_variants import GGUF, split_gguf
 
 BuiltinBackend = LlamaCppBackend | TransformersBackend
 
 
 @pytest.fixture(scope="module", params=["builtin", "builtin-q8_0"])
 def backend(request: pytest.FixtureRequest) -> Iterator[BuiltinBackend]:
-    loaded = load_backend(resolve_variant(request.param), Settings())
+    loaded = load(found(request.param))
     assert isinstance(loaded, LlamaCppBackend | TransformersBackend)
     yield loaded
     loaded.close()
@@ -34,7 +34,7 @@ def test_the_answer_is_copied_from_the_passage_that_holds_it(backend: BuiltinBac
 
 
 def test_the_context_is_the_models_where_that_is_smaller(backend: BuiltinBackend) -> None:
-    assert backend.context_tokens == 2048 < Settings().context_tokens
+    assert backend.context_tokens == 2048
 
 
 def test_the_prompt_begins_once_and_is_the_trained_text(backend: BuiltinBackend) -> None:
@@ -89,7 +89,7 @@ def test_an_answer_is_no_longer_than_asked(backend: BuiltinBackend) -> None:
 
 def test_characters_of_several_tokens_arrive_whole(backend: BuiltinBackend) -> None:
     snowman = "The sign showed ☃ 雪 😀 in fiscal 2023."
-    prompt = messages(backend, "What did the sign show in fiscal 2023?")
+    prompt = messages(backend, "What did the sign show in fiscal 2023?", EVIDENCE[::-1])
     content = prompt[0]["content"].replace(EVIDENCE[1].passage.text, snowman)
     pieces = list(backend.stream([{"role": "user", "content": content}], 60, never))
     assert snowman[:-1] in "".join(pieces)
@@ -102,7 +102,7 @@ def test_a_prompt_beyond_the_context_is_an_error(backend: BuiltinBackend) -> Non
 
 
 def test_both_formats_of_the_builtin_model_see_the_same_tokens(backend: BuiltinBackend) -> None:
-    path = resolve_variant("builtin").path
+    path = found("builtin").path
     assert path is not None
     ours = backend.prompt_tokens(messages(backend))
     known = json.loads((path / "tokenizer.json").read_text())["model"]["vocab"]
@@ -114,29 +114,38 @@ def test_both_formats_of_the_builtin_model_see_the_same_tokens(backend: BuiltinB
 def test_a_gguf_without_chat_template_is_refused(tmp_path: Path) -> None:
     file = _damaged_gguf(tmp_path, b"tokenizer.chat_template", b"tokenizer.chat_tempxxxx")
     with pytest.raises(RagoptError, match="has no chat template"):
-        load_backend(resolve_variant(str(file)), Settings())
+        load(found(str(file)))
 
 
 def test_a_gguf_that_does_not_load_says_what_llama_cpp_said(tmp_path: Path) -> None:
     file = _damaged_gguf(tmp_path, b"token_embd.weight", b"token_xxxx.weight")
     with pytest.raises(RagoptError, match=r"token_embd\.weight"):
-        load_backend(resolve_variant(str(file)), Settings())
+        load(found(str(file)))
 
 
 def test_a_truncated_gguf_is_refused_with_the_reason(tmp_path: Path) -> None:
-    whole = resolve_variant("builtin-q8_0").path
+    whole = found("builtin-q8_0").path
     assert whole is not None
     file = tmp_path / "cut.gguf"
     file.write_bytes(whole.read_bytes()[:20_000_000])
-    with pytest.raises(RagoptError, match=r"cut\.gguf: .*(bounds|corrupted|incomplete)"):
-        load_backend(resolve_variant(str(file)), Settings())
+    with pytest.raises(RagoptError, match=r"cut\.gguf is not a usable GGUF file: .* bytes"):
+        load(found(str(file)))
+
+
+def test_the_parts_of_a_split_gguf_are_loaded_and_counted(tmp_path: Path) -> None:
+    first = split_gguf(tmp_path)
+    assert gguf_bytes(first) == gguf_bytes(GGUF)
+    split, whole = load(found(str(first))), load(found("builtin-q8_0"))
+    assert answer(split, messages(split)) == answer(whole, messages(whole))
+    split.close()
+    whole.close()
 
 
 def test_a_folder_without_chat_template_is_refused(tmp_path: Path) -> None:
     folder = _copied_folder(tmp_path)
     (folder / "chat_template.jinja").unlink()
     with pytest.raises(RagoptError, match="has no chat template"):
-        load_backend(resolve_variant(str(folder)), Settings())
+        load(found(str(folder)))
 
 
 def test_a_folder_with_broken_weights_is_refused(tmp_path: Path) -> None:
@@ -144,14 +153,14 @@ def test_a_folder_with_broken_weights_is_refused(tmp_path: Path) -> None:
     (folder / "model.safetensors").unlink()
     (folder / "model.safetensors").write_bytes(b"not weights")
     with pytest.raises(RagoptError, match="transformers cannot load"):
-        load_backend(resolve_variant(str(folder)), Settings())
+        load(found(str(folder)))
 
 
 def test_a_chat_template_that_fails_is_named(tmp_path: Path) -> None:
     folder = _copied_folder(tmp_path)
     (folder / "chat_template.jinja").unlink()
     (folder / "chat_template.jinja").write_text("{{ raise_exception('no such role') }}")
-    loaded = load_backend(resolve_variant(str(folder)), Settings())
+    loaded = load(found(str(folder)))
     with pytest.raises(RagoptError, match="no such role"):
         list(loaded.stream([{"role": "user", "content": "Hi"}], 5, never))
 
@@ -170,10 +179,9 @@ def test_a_template_without_system_turn_gets_its_text_in_the_users(tmp_path: Pat
 
 def test_a_process_that_ends_with_a_model_loaded_ends_cleanly() -> None:
     script = (
-        "from ragopt_tui.chat.backends import load_backend\n"
-        "from ragopt_tui.models.variant import resolve_variant\n"
-        "from ragopt_tui.settings import Settings\n"
-        "backend = load_backend(resolve_variant('builtin-q8_0'), Settings())\n"
+        "from ragopt_tui.chat.backends.llama_cpp import LlamaCppBackend\n"
+        "from ragopt_tui.models.variant import builtin_variants\n"
+        "backend = LlamaCppBackend(builtin_variants()[-1].path, 2048)\n"
         "print(backend.count_tokens('Hello'))\n"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
@@ -189,7 +197,7 @@ def test_common_prefix_and_defusing() -> None:
 
 
 def _damaged_gguf(folder: Path, old: bytes, new: bytes) -> Path:
-    whole = resolve_variant("builtin-q8_0").path
+    whole = found("builtin-q8_0").path
     assert whole is not None
     assert len(old) == len(new)
     data = whole.read_bytes()
@@ -200,7 +208,7 @@ def _damaged_gguf(folder: Path, old: bytes, new: bytes) -> Path:
 
 
 def _copied_folder(tmp_path: Path) -> Path:
-    whole = resolve_variant("builtin").path
+    whole = found("builtin").path
     assert whole is not None
     folder = tmp_path / "model"
     shutil.copytree(whole, folder, copy_function=_link)

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -107,11 +106,12 @@ async def events_of(client: EngineClient, method: Any, params: dict[str, Any]) -
 async def test_quotes_answer_with_status_evidence_and_text_in_order(client: EngineClient) -> None:
     events = await events_of(client, "ask", asking("What was net revenue in fiscal 2023?"))
     kinds = [event.type for event in events if event.type != "status"]
-    assert kinds == ["settings", "evidence", "text", "done"]
+    assert kinds == ["settings", "filters", "evidence", "text", "done"]
     assert events[0].data == {
-        "refusal_threshold": 0.5,
+        "refusal_threshold": 0.55,
         "max_answer_tokens": 256,
         "context_tokens": 8192,
+        "cross_encoder": "builtin",
         "passages": 3,
         "seed": None,
     }
@@ -121,6 +121,22 @@ async def test_quotes_answer_with_status_evidence_and_text_in_order(client: Engi
     assert (answer.citations[0].file, answer.citations[0].line_start) == ("report.md", 3)
     assert answer.variant == "quotes"
     assert answer.seconds > 0
+
+
+async def test_filters_come_before_the_evidence_and_can_be_taken_away(
+    client: EngineClient,
+) -> None:
+    question = asking("What was net revenue in fiscal 2023?")
+    for without, state in (([], "relaxed"), ([["period", "FY2023"]], "removed")):
+        events = await events_of(client, "ask", question | {"without": without})
+        (filters,) = [event.data["filters"] for event in events if event.type == "filters"]
+        period = {"kind": "period", "value": "FY2023", "said": "fiscal 2023", "state": state}
+        assert filters == [period] == events[-1].data["filters"]
+
+
+async def test_filters_to_take_away_that_are_no_pairs_are_refused(client: EngineClient) -> None:
+    with pytest.raises(RagoptError, match="needs without as pairs"):
+        await client.call("ask", asking("What was net revenue?") | {"without": ["period"]})
 
 
 async def test_a_follow_up_is_read_after_the_questions_before_it(client: EngineClient) -> None:
@@ -290,14 +306,13 @@ async def test_cancelling_mid_answer_ends_it_and_serves_the_next(client: EngineC
     await client.call("load", {"variant": "builtin"})
     exchange = client.request("ask", asking(LONG_QUESTION, "builtin"))
     kinds = []
-    cancelled_at = 0.0
+    asked = False
     async for event in exchange:
         kinds.append(event.type)
-        if event.type == "text" and not cancelled_at:
-            cancelled_at = time.monotonic()
+        if event.type == "text" and not asked:
+            asked = True
             await exchange.cancel()
     assert kinds[-1] == "cancelled"
-    assert time.monotonic() - cancelled_at < 1
     answer = await client.call("ask", asking("How many people did the company employ?"))
     assert "12,400" in answer["answer"]
 

@@ -6,34 +6,40 @@ from typing import Any
 
 import pytest
 
-from ragopt_tui.chat.backends import Backend, load_backend
+from ragopt_tui.chat.backends import Backend
 from ragopt_tui.chat.generate import Cancelled, checked, generate_answer
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.passage import Hit
-from ragopt_tui.models.variant import resolve_variant
-from ragopt_tui.settings import Settings
-from tests.chat.backend_checks import EVIDENCE
+from ragopt_tui.models.generation_defaults import WritingSettings
+from ragopt_tui.models.variant import Variant, builtin_variants
+from tests.chat.backend_checks import EVIDENCE, load
 from tests.chat.test_citations import passage
 
-VARIANT = resolve_variant("builtin-q8_0")
+VARIANT = builtin_variants()[-1]
 
 
 @pytest.fixture(scope="module")
 def backend() -> Iterator[Backend]:
-    loaded = load_backend(VARIANT, Settings())
+    loaded = load(VARIANT)
     yield loaded
     loaded.close()
 
 
-def generate(backend: Backend, question: str, evidence: list[Hit], **changes: Any) -> Any:
+def generate(
+    backend: Backend,
+    question: str,
+    evidence: list[Hit],
+    variant: Variant = VARIANT,
+    **changes: Any,
+) -> Any:
     events: list[tuple[str, dict[str, Any]]] = []
     arguments: dict[str, Any] = {
-        "max_tokens": 100,
+        "writing": WritingSettings(0.0, 1.0, seed=1, max_tokens=100, context_tokens=2048),
         "index_version": "g1.v1",
         "on_event": lambda kind, data: events.append((kind, data)),
         "cancelled": lambda: False,
     }
-    answer = generate_answer(question, evidence, backend, VARIANT, **(arguments | changes))
+    answer = generate_answer(question, evidence, backend, variant, **(arguments | changes))
     return answer, events
 
 
@@ -68,7 +74,10 @@ def test_the_evidence_is_what_fitted_the_context(backend: Backend) -> None:
     long = [
         Hit(passage(f"Filler number {n}. " + "It rained in Bergen. " * 80), 1.0) for n in range(9)
     ]
-    answer, events = generate(backend, "What was net revenue in 2023?", [EVIDENCE[1], *long])
+    shown_whole = dataclasses.replace(VARIANT, builtin=False)
+    answer, events = generate(
+        backend, "What was net revenue in 2023?", [EVIDENCE[1], *long], shown_whole
+    )
     assert 1 < len(answer.evidence) < 10
     messages = [data["message"] for kind, data in events if kind == "status"]
     assert f"reading {len(answer.evidence)} of 10 passages" in messages[0]

@@ -9,11 +9,12 @@ from ragopt_tui.chat.answer import Answer
 from ragopt_tui.chat.quotes import REFUSAL, answer_with_quotes
 from ragopt_tui.knowledge.passage import Hit, Passage, Profile
 from ragopt_tui.knowledge.question import understand
-from ragopt_tui.knowledge.retrieve import read_passages
+from ragopt_tui.knowledge.reading import read
+from ragopt_tui.knowledge.retrieve import skim_passages
 from tests.passages import passage
 
 if TYPE_CHECKING:
-    from ragopt_tui.knowledge.retrieve import RetrievalModels
+    from ragopt_tui.knowledge.retrieval_models import RetrievalModels
 
 Ask = Callable[..., Answer]
 
@@ -53,7 +54,7 @@ def ask(retrieval_models: RetrievalModels) -> Ask:
     ) -> Answer:
         hits = [Hit(p, 1.0) for p in passages]
         asked = understand(question, {p.profile.company for p in passages})
-        found = read_passages(asked, hits, retrieval_models, len(hits))
+        found = read(skim_passages(asked, hits, retrieval_models, len(hits)), retrieval_models)
         return answer_with_quotes(found, threshold=threshold, index_version="g1.v1", passages=6)
 
     return answer
@@ -108,6 +109,12 @@ def test_what_the_documents_do_not_say_is_refused(ask: Ask, question: str) -> No
 
 def test_a_year_that_no_passage_mentions_is_named_in_the_refusal(ask: Ask) -> None:
     assert "2019" in ask("What was Corvane's dividend per share in 2019?").text
+
+
+def test_a_question_in_another_language_is_refused_with_the_reason(ask: Ask) -> None:
+    answer = ask("Wie viele Kunden hatte die Firma im Ausland?", threshold=0.99)
+    assert answer.refused
+    assert answer.text.endswith("not in English, the only language that is read well.")
 
 
 def test_markup_in_a_document_is_shown_as_written(ask: Ask) -> None:

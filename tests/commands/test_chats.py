@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,19 @@ def test_a_damaged_store_is_named_and_left_where_it_is(
     assert main(["chats", "list"]) == 1
     assert f"The conversations in {store_file()} are damaged." in capsys.readouterr().err
     assert store_file().read_bytes() == b"nothing " * 1000
+
+
+def test_conversations_are_listed_while_another_assistant_writes(
+    margins: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = sqlite3.connect(store_file(), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("UPDATE conversations SET title = 'half written'")
+    assert main(["chats", "list"]) == 0
+    assert f"{margins}  " in (listed := capsys.readouterr().out)
+    assert "half written" not in listed
+    other.execute("ROLLBACK")
+    other.close()
 
 
 @pytest.mark.parametrize("arguments", [[], ["show"], ["show", "x"], ["show", "0"], ["forget", "1"]])

@@ -58,10 +58,8 @@ def test_a_job_waits_for_another_process_that_indexes_the_folder(docs: Path) -> 
         assert start_indexing(docs, "builtin").id == job.id
         until(lambda: has_event(job, "message", "Another process is indexing"))
         assert job.state == "running"
-        began = time.monotonic()
         supervisor.cancel(job)
     assert job.state == "cancelled"
-    assert time.monotonic() - began < 8
 
 
 def test_a_job_is_cancelled_while_it_embeds_and_the_next_one_completes_it(docs: Path) -> None:

@@ -17,10 +17,8 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, PageBreak, Paragraph, SimpleDocTemplate, Table
 
 from ragopt_tui.knowledge.readers import UnreadableDocument, read_document
-from ragopt_tui.knowledge.readers.columns import with_columns_apart
 from ragopt_tui.knowledge.readers.native_process import NativeProcess
 from ragopt_tui.knowledge.readers.pdf_structure import headings_by_shape, paragraph_starts
-from ragopt_tui.knowledge.readers.stacked_headings import joined_headings
 from tests.knowledge import office_files
 
 ROWS = [
@@ -66,14 +64,13 @@ def test_pdf_pages_headings_and_tables_are_found(tmp_path: Path) -> None:
     assert headings[1:] == [(2, "1. Business"), (2, "2. Results")]
     (table,) = [block for block in document.blocks if block.kind == "table"]
     assert document.text[table.start : table.end].split("\n") == [
-        "(in millions)  2024  2023  Change",
-        "Revenue  $ 1,577.2  $ 1,402.9  12.4%",
-        "Cost of sales  (900.1)  (850.4)  5.8%",
-        "Operating income  201.3  180.0  11.8%",
+        "| (in millions) | 2024 | 2023 | Change |",
+        "| Revenue | $1,577.2 | $1,402.9 | 12.4% |",
+        "| Cost of sales | (900.1) | (850.4) | 5.8% |",
+        "| Operating income | 201.3 | 180.0 | 11.8% |",
     ]
-    assert (
-        document.text[table.start : table.header_end].strip() == ROWS[0][0] + "  2024  2023  Change"
-    )
+    header = document.text[table.start : table.header_end].strip()
+    assert header == "| (in millions) | 2024 | 2023 | Change |"
     assert table.caption == "Table 2. Income statement"
     span = document.span(table.start, table.end)
     assert (span.page, span.line_start, span.line_end) == (2, 4, 7)
@@ -96,43 +93,6 @@ def test_running_headers_and_page_numbers_are_left_out_but_counted(tmp_path: Pat
     assert document.span(at, at + 10).line_start == 2
 
 
-def test_pdf_rows_get_columns_and_prose_stays_as_it_is() -> None:
-    lines = [
-        "Revenue grew to 45.1 in 2024 and this sentence goes on.",
-        "Year ended June 30, 2024 2023",
-        "Cash and equivalents $ 45.1 $ 38.2",
-        "Borrowings (12.0) —",
-        "Total 33.1 38.2",
-        "as described for the fiscal year ended June 30, 2024",
-    ]
-    assert with_columns_apart(lines) == [
-        lines[0],
-        "Year ended June 30,  2024  2023",
-        "Cash and equivalents  $ 45.1  $ 38.2",
-        "Borrowings  (12.0)  —",
-        "Total  33.1  38.2",
-        lines[5],
-    ]
-
-
-def test_column_headings_that_come_word_under_word_are_one_row() -> None:
-    lines = [
-        "Table 2. Segments ($ in millions, fiscal year ended",
-        "September 30)",
-        *("Segment", "Revenue", "FY2024", "Revenue", "FY2023", "Operating", "income", "FY2024"),
-        "Flow 1,058.3 1,121.7 27.5",
-        "Gas 381.9 338.6 36.3",
-        *("Q1 (Dec.", "2023)", "Q2 (Mar.", "2024) Full year"),
-        "Revenue 418.6 396.3 814.9",
-        *("Word", "under", "word"),
-        "Revenue 418.6 396.3 814.9",
-    ]
-    assert joined_headings(lines) == {
-        2: (9, "Segment  Revenue FY2024  Revenue FY2023  Operating income FY2024"),
-        12: (15, "Q1 (Dec. 2023)  Q2 (Mar. 2024)  Full year"),
-    }
-
-
 def test_headings_and_paragraphs_of_a_page_are_told_by_the_length_of_lines() -> None:
     lines = [
         "Business",
@@ -149,26 +109,6 @@ def test_headings_and_paragraphs_of_a_page_are_told_by_the_length_of_lines() -> 
     ]
     assert headings_by_shape(lines) == {0: 2, 1: 3, 7: 2}
     assert paragraph_starts(lines) == {4, 6, 10}
-
-
-def test_pieces_that_the_parser_misplaces_are_not_used(tmp_path: Path) -> None:
-    """A footer drawn before its page shifts the parser's headings by a line."""
-    path = tmp_path / "a.pdf"
-    canvas = Canvas(str(path))
-    sentence = "This sentence of ordinary prose fills most of the line that it stands on."
-    for page in range(1, 5):
-        canvas.setFont("Helvetica", 8)
-        canvas.drawString(72, 40, f"Corvane plc Page {page}")
-        canvas.setFont("Helvetica-Bold", 16)
-        canvas.drawString(72, 760, f"Chapter {'ABCD'[page - 1]}")
-        canvas.setFont("Helvetica", 10)
-        for line in range(12):
-            canvas.drawString(72, 730 - 14 * line, sentence)
-        canvas.showPage()
-    canvas.save()
-    document = read_document(path, "a.pdf")
-    headings = [block.heading for block in document.blocks if block.kind == "heading"]
-    assert headings == ["Chapter A", "Chapter B", "Chapter C", "Chapter D"]
 
 
 def test_a_scanned_pdf_has_no_text(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from ragopt_tui.ui.keys import bindings, remapped, spoken, tell_alt_numbers
 from ragopt_tui.ui.screens.chats import Chats
 from ragopt_tui.ui.screens.document import DocumentScreen
 from ragopt_tui.ui.screens.main import MainScreen
+from ragopt_tui.ui.screens.models import Models
 from ragopt_tui.ui.widgets.citation_chip import CitationChip
 from ragopt_tui.ui.widgets.documents_pane import DocumentsPane
 from ragopt_tui.ui.widgets.model_tree import ModelTree
@@ -27,6 +28,7 @@ OWNERS = {
     "main": (MainScreen,),
     "prompt": (Prompt,),
     "chats": (Chats,),
+    "models": (Models,),
     "sources": (SourceCard, CitationChip, MainScreen),
     "sidebar": (ModelTree,),
     "documents": (DocumentsPane,),

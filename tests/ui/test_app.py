@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.settings import Settings, folders
+from ragopt_tui.settings import Settings, folders, load_settings
 from tests.ui.scripted import (
     EMBEDDING,
     QUESTION,
@@ -115,6 +116,31 @@ async def test_the_theme_changes_between_light_and_dark() -> None:
         assert app.current_theme.dark
 
 
+@pytest.mark.parametrize("theme", ["nord", "textual-light"])
+async def test_the_theme_is_kept_for_the_next_start_and_the_chosen_one_comes_back(
+    theme: str,
+) -> None:
+    app = scripted_app(settings=Settings(theme=theme))
+    async with app.run_test(size=(120, 30)) as pilot:
+        await ready(pilot)
+        await pilot.press("f8")
+        other = "textual-light" if theme == "nord" else "textual-dark"
+        await until(pilot, lambda: load_settings().theme == app.theme == other)
+        await pilot.press("f8")
+        await until(pilot, lambda: load_settings().theme == app.theme == theme)
+
+
+async def test_a_theme_that_cannot_be_kept_is_said_and_used_all_the_same(home: Path) -> None:
+    app = scripted_app()
+    (home / "config").mkdir(parents=True)
+    (home / "config" / "settings.toml").write_text("theme = [")
+    async with app.run_test(size=(120, 30), notifications=True) as pilot:
+        await ready(pilot)
+        await pilot.press("f8")
+        await shown(pilot, "theme could not be saved")
+        assert not app.current_theme.dark
+
+
 async def test_without_colour_marks_tell_states_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     app = scripted_app(events_of(quotes_answer()))
@@ -131,7 +157,7 @@ async def test_without_colour_marks_tell_states_apart(monkeypatch: pytest.Monkey
         assert styles
         assert all(t.red == t.green == t.blue for t in styles)
         assert "● quotes" in screen_text(app)
-        assert "○ Q8_0" in screen_text(app)
+        assert "○ built-in Q8_0" in screen_text(app)
 
 
 async def test_the_engine_ends_with_the_program() -> None:

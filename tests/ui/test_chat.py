@@ -49,6 +49,7 @@ async def test_an_answer_shows_who_spoke_its_citations_and_its_sources() -> None
             "passages": 6,
             "earlier": [],
             "read_as": "",
+            "without": [],
         }
         assert app.query_one(AnswerText).source == quotes_answer().text
 
@@ -220,6 +221,32 @@ async def test_the_arrow_keys_at_the_edges_go_through_earlier_questions() -> Non
         assert screen.pane.prompt.text == "draft"
 
 
+async def test_up_in_a_question_of_several_rows_goes_up_a_row_first() -> None:
+    app = scripted_app(events_of(quotes_answer()))
+    async with app.run_test(size=(60, 24)) as pilot:
+        screen = await ready(pilot)
+        await answered(pilot, "first")
+        long = "What was the operating margin of Northwind Industries in the fiscal year 2023?"
+        screen.pane.prompt.put(long)
+        await pilot.pause()
+        await pilot.press("up")
+        assert screen.pane.prompt.text == long
+        await pilot.press("up")
+        assert screen.pane.prompt.text == "first"
+        await pilot.press("down")
+        assert screen.pane.prompt.text == long
+
+
+async def test_what_fits_stands_at_the_top_after_the_terminal_grew() -> None:
+    app = scripted_app(events_of(quotes_answer()))
+    async with app.run_test(size=(80, 14)) as pilot:
+        await ready(pilot)
+        screen = await answered(pilot, QUESTION)
+        await until(pilot, lambda: screen.conversation.is_anchored)
+        await pilot.resize_terminal(120, 50)
+        await until(pilot, lambda: "You" in screen_text(app).split("\n")[2])
+
+
 async def test_ctrl_j_makes_a_new_line_and_enter_sends_all_of_it() -> None:
     engine = ScriptedEngine()
     app = scripted_app(events_of(quotes_answer()), engine=engine)
@@ -354,9 +381,10 @@ async def test_choosing_a_model_loads_it_and_marks_it() -> None:
     async with app.run_test(size=WIDE) as pilot:
         await ready(pilot)
         await pilot.press("f2")
-        await shown(pilot, "Who answers")
+        await shown(pilot, "built-in Q8_0")
+        await shown(pilot, "3 variants")
         await pilot.press("down", "down", "enter")
-        await shown(pilot, "● Q8_0")
+        await shown(pilot, "● built-in Q8_0")
         await until(pilot, lambda: ("load", {"variant": "builtin-q8_0"}) in engine.calls)
         await answered(pilot, QUESTION)
         assert engine.asked[0]["variant"] == "builtin-q8_0"

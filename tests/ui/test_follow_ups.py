@@ -82,6 +82,22 @@ async def test_a_reading_is_put_right_and_asked_as_it_is_written() -> None:
         assert engine.asked[2]["read_as"] == ""
 
 
+async def test_a_reading_is_still_one_after_a_look_at_earlier_questions() -> None:
+    engine = ScriptedEngine()
+    app = scripted_app(
+        *[events_of(refusal())] * 2, follow_up(), events_of(refusal()), engine=engine
+    )
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await ready(pilot)
+        for question in (QUESTION, "why?", ASKED):
+            await answered(pilot, question)
+        await pilot.press("up", "up", "alt+r", "up")
+        assert (screen.pane.prompt.text, screen.pane.prompt.as_written) == (ASKED, False)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: len(engine.asked) == 4 and screen.dialogue.idle)
+        assert engine.asked[3]["question"] == engine.asked[3]["read_as"] == READING
+
+
 async def test_there_is_no_reading_to_put_right_before_the_first_question() -> None:
     app = scripted_app()
     async with app.run_test(size=(120, 36), notifications=True) as pilot:

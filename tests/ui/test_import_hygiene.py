@@ -13,6 +13,7 @@ HEAVY = (
     "lancedb",
     "pyarrow",
     "numpy",
+    "pypdfium2",
     "sentence_transformers",
     "llama_cpp",
     "kreuzberg",

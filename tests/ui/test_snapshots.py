@@ -12,6 +12,7 @@ from textual.widgets import DataTable
 
 from ragopt_tui.chat.source_changes import SourceChange
 from ragopt_tui.knowledge.difference import Difference
+from ragopt_tui.models.machine import Machine
 from ragopt_tui.settings import Settings
 from ragopt_tui.ui.widgets.document_view import DocumentView
 from ragopt_tui.ui.widgets.prompt import Prompt
@@ -30,7 +31,7 @@ from tests.ui.scripted import (
     scripted_app,
     unsupported,
 )
-from tests.ui.waiting import answered, ask, main_screen, ready, shown, until
+from tests.ui.waiting import answered, ask, library_read, main_screen, ready, shown, until
 
 Compare = Callable[..., bool]
 Step = Callable[[Pilot[Any]], Awaitable[None]]
@@ -41,7 +42,9 @@ SMALL = (80, 24)
 
 @pytest.fixture(autouse=True)
 def _still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No blinking cursor, and no folders of this machine."""
+    """No blinking cursor, and neither folders nor the memory of this machine."""
+    machine = Machine(64 << 30, 48 << 30)
+    monkeypatch.setattr("ragopt_tui.models.machine.this_machine", lambda: machine)
     original = Prompt.__init__
 
     def still(prompt: Prompt, **values: Any) -> None:
@@ -84,6 +87,7 @@ def test_ready_for_the_first_question(snap_compare: Compare) -> None:
 def test_indexing(snap_compare: Compare) -> None:
     async def reading(pilot: Pilot[Any]) -> None:
         await shown(pilot, "43%")
+        await library_read(pilot)
         await ask(pilot, QUESTION)
         await shown(pilot, "the answer follows")
 
@@ -187,7 +191,7 @@ def test_commands(snap_compare: Compare) -> None:
     async def typed(pilot: Pilot[Any]) -> None:
         await ready(pilot)
         await pilot.press("slash")
-        await shown(pilot, "/retry")
+        await shown(pilot, "/stop")
 
     assert snap_compare(scripted_app(), terminal_size=SMALL, run_before=typed)
 

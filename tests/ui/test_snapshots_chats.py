@@ -49,7 +49,7 @@ def test_a_question_asked_again_and_its_answer_judged(snap_compare: Compare) -> 
         await pilot.press("ctrl+t")
         await shown(pilot, "no answer in the documents")
         await pilot.press("ctrl+r")
-        await shown(pilot, "there is an answer now.")
+        await shown(pilot, "there is an answer")
         await pilot.press("alt+y")
         await shown(pilot, "marked as a good answer")
 

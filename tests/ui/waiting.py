@@ -43,11 +43,18 @@ async def shown(pilot: Pilot[None], text: str) -> None:
     await until(pilot, lambda: text in screen_text(pilot.app))
 
 
+async def library_read(pilot: Pilot[None]) -> None:
+    """Wait until the sidebar shows what is known of the models."""
+    screen = main_screen(pilot.app)
+    await until(pilot, lambda: any(entry.record.files for entry in screen.library.shelf.entries))
+
+
 async def ready(pilot: Pilot[None]) -> MainScreen:
-    """Wait until questions can be answered."""
+    """Wait until questions can be answered and the library has been read."""
     await until(pilot, lambda: any(isinstance(s, MainScreen) for s in pilot.app.screen_stack))
     screen = main_screen(pilot.app)
     await until(pilot, lambda: screen.dialogue.ready)
+    await library_read(pilot)
     return screen
 
 

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.models.variant import Variant
-from ragopt_tui.settings import Settings
 
 Messages = list[dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen: the likeliest one where `temperature` is 0.
+
+    Else one is drawn from the likeliest that have the probability `top_p` together; the same
+    `seed` draws the same.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+
+GREEDY = Sampling()
 
 
 class Backend(Protocol):
@@ -26,73 +40,36 @@ class Backend(Protocol):
         ...
 
     def stream(
-        self, messages: Messages, max_tokens: int, cancelled: Callable[[], bool]
+        self,
+        messages: Messages,
+        max_tokens: int,
+        cancelled: Callable[[], bool],
+        sampling: Sampling = GREEDY,
     ) -> Iterator[str]:
-        """Write the next turn, greedily, in pieces of whole characters.
+        """Write the next turn in pieces of whole characters.
 
         Ends early when `cancelled()` turns true. Raises RagoptError if the prompt does not fit.
         """
         ...
 
     def close(self) -> None:
-        """Free the model's memory."""
+        """Free the model's memory, or the connection."""
         ...
 
 
-def load_backend(variant: Variant, settings: Settings) -> Backend:
-    """Load a variant that generates; raises RagoptError with the reason if it does not load."""
-    if variant.path is None:
-        raise RagoptError(f"{variant.name} answers without a language model.")
-    if variant.kind == "gguf":
-        from ragopt_tui.chat.backends.llama_cpp import LlamaCppBackend
-
-        return LlamaCppBackend(variant.path, settings.context_tokens)
-    from ragopt_tui.chat.backends.transformers import TransformersBackend
-
-    return TransformersBackend(variant.path, settings.context_tokens)
+class DamagedModel(RagoptError):
+    """The files of a model are there and load, but what they hold is no working model."""
 
 
-def defuse(messages: Messages, special_tokens: Sequence[str]) -> Messages:
-    """Split the model's control tokens where they stand in contents, so that they are read as text.
-
-    A document that contains `</s>` or `<|im_end|>` must not be able to end the user's turn.
-    """
-    return [
-        message | {"content": _without(message["content"], special_tokens)} for message in messages
-    ]
+def has_system_turn(messages: Messages) -> bool:
+    """Whether a conversation begins with instructions, and then goes on."""
+    return messages[0]["role"] == "system" and len(messages) > 1
 
 
-def _without(text: str, special_tokens: Sequence[str]) -> str:
-    for token in special_tokens:
-        if token in text:
-            text = text.replace(token, f"{token[0]} {token[1:]}")
-    return text
-
-
-def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
-    """Give how many tokens two sequences share from the start."""
-    for at, (x, y) in enumerate(zip(a, b, strict=False)):
-        if x != y:
-            return at
-    return min(len(a), len(b))
-
-
-def rendered(template: Callable[[Messages], str], messages: Messages, source: Path) -> str:
-    """Render a conversation with a model's chat template.
-
-    Templates that know no system turn get its text at the top of the first user turn. Raises
-    RagoptError that names `source` if the template fails.
-    """
-    from jinja2 import TemplateError
-
-    try:
-        return template(messages)
-    except (TemplateError, ValueError, TypeError) as error:
-        if messages[0]["role"] == "system" and len(messages) > 1:
-            system, user, *rest = messages
-            merged = user | {"content": f"{system['content']}\n\n{user['content']}"}
-            return rendered(template, [merged, *rest], source)
-        raise RagoptError(f"The chat template of {source} cannot be used: {error}.") from error
+def without_system_turn(messages: Messages) -> Messages:
+    """Put the instructions at the top of the first user turn, for models that know no system."""
+    system, user, *rest = messages
+    return [user | {"content": f"{system['content']}\n\n{user['content']}"}, *rest]
 
 
 def prompt_too_long(tokens: int, context_tokens: int) -> RagoptError:

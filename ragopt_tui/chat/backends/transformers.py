@@ -2,54 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import gc
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers import DynamicCache
 
-from ragopt_tui.chat.backends import Messages, common_prefix, defuse, prompt_too_long, rendered
-from ragopt_tui.errors import RagoptError
+from ragopt_tui.chat.backends import Messages, Sampling
+from ragopt_tui.chat.backends.local import (
+    LocalBackend,
+    common_prefix,
+    no_chat_template,
+    no_numbers,
+)
+from ragopt_tui.chat.backends.transformers_loading import (
+    has_tokenizer,
+    load_model,
+    load_tokenizer,
+)
+from ragopt_tui.models.generation_settings import Precision
+from ragopt_tui.models.memory import PROMPT_CHUNK
 
-_PROMPT_CHUNK = 256
 _UNFINISHED = "\ufffd"
 
 
-class TransformersBackend:
+class TransformersBackend(LocalBackend):
     """One model folder; keys and values of the last tokens are kept for prompts that begin alike."""
 
-    def __init__(self, folder: Path, context_tokens: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        context_tokens: int,
+        *,
+        precision: Precision = "auto",
+        chat_template: str = "",
+    ) -> None:
         """Load `folder` onto the GPU if there is one, else into memory.
 
-        Raises RagoptError if it does not load or has no chat template.
+        `chat_template` goes before the folder's own. Raises RagoptError if it does not load or
+        no chat template is known.
         """
         transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        self._folder = folder
-        self._tokenizer, self._model = _load(folder)
-        if not self._tokenizer.chat_template:
-            raise RagoptError(
-                f"{folder} has no chat template, so it is unknown how to talk to the model.",
-                "Add the chat_template.jinja of the model to the folder.",
-            )
+        self._base_tokenizer = load_tokenizer(folder)
+        self._tokenizer = self._base_tokenizer
+        self._template = _template(self._tokenizer, chat_template, folder)
+        self._model = load_model(folder, precision)
         config = self._model.config.get_text_config()
         limit = getattr(config, "max_position_embeddings", None) or context_tokens
-        self.context_tokens = min(context_tokens, limit)
-        self._special = [str(token) for token in self._tokenizer.all_special_tokens]
+        super().__init__(folder, min(context_tokens, limit))
+        self._adapter: Any = None
         self._ends = _end_tokens(self._model, self._tokenizer)
         self._cache: Any = None
         self._cached: list[int] = []
-        self.evaluated_tokens = 0
 
     def count_tokens(self, text: str) -> int:
         """Give how many tokens `text` has, without special tokens."""
         return len(self._tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
 
-    def prompt_tokens(self, messages: Messages) -> list[int]:
-        """Give the tokens of the rendered conversation, with at most one beginning-of-sequence."""
-        text = rendered(self._render, defuse(messages, self._special), self._folder)
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format in which the model computes."""
+        dtype: torch.dtype = self._model.dtype
+        return dtype
+
+    def use_adapter(self, adapter: Path | None, chat_template: str) -> None:
+        """Put a PEFT adapter on the loaded model in place of the one before, or none.
+
+        A tokenizer in the adapter's folder is used instead of the model's. Raises RagoptError if
+        the adapter does not fit the model; then the one before stays in use.
+        """
+        own = adapter is not None and has_tokenizer(adapter)
+        tokenizer = load_tokenizer(adapter) if adapter and own else self._base_tokenizer
+        template = _template(tokenizer, chat_template, adapter or self.files_of)
+        if adapter or self._adapter:
+            self._forget()
+            self._put_on(adapter)
+        self._tokenizer, self._template = tokenizer, template
+        self._ends = _end_tokens(self._model, tokenizer)
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        self._forget()
+        model = weakref.ref(self._model)
+        self._model = self._adapter = None
+        # Looking through all objects takes a second, so only where they hold each other.
+        if model() is not None:
+            gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _put_on(self, adapter: Path | None) -> None:
+        if self._adapter is None:
+            from ragopt_tui.chat.backends.peft_adapter import PeftAdapter
+
+            self._adapter = PeftAdapter(self._model, self.files_of)
+        self._adapter.use(adapter)
+
+    def _encode(self, text: str) -> list[int]:
         encoded = self._tokenizer(text, add_special_tokens=False, verbose=False)
         tokens: list[int] = list(encoded.input_ids)
         bos = self._tokenizer.bos_token_id
@@ -57,17 +110,16 @@ class TransformersBackend:
             tokens.pop(0)
         return tokens
 
-    def stream(
-        self, messages: Messages, max_tokens: int, cancelled: Callable[[], bool]
+    def _write(
+        self,
+        tokens: list[int],
+        max_tokens: int,
+        cancelled: Callable[[], bool],
+        sampling: Sampling,
     ) -> Iterator[str]:
-        """Write the next turn, greedily; `evaluated_tokens` then says how much was not reused."""
-        tokens = self.prompt_tokens(messages)
-        room = self.context_tokens - len(tokens)
-        if room < 1:
-            raise prompt_too_long(len(tokens), self.context_tokens)
         written: list[int] = []
         said = ""
-        for token in self._continue(tokens, min(max_tokens, room), cancelled):
+        for token in self._continue(tokens, max_tokens, cancelled, sampling):
             written.append(token)
             text = self._tokenizer.decode(written, skip_special_tokens=True)
             # Bytes of a character may span tokens: its replacement stands at the end till then.
@@ -78,31 +130,27 @@ class TransformersBackend:
         if len(text) > len(said) and not cancelled():
             yield text[len(said) :]
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """The number format of the weights in memory."""
-        dtype: torch.dtype = self._model.dtype
-        return dtype
-
-    def close(self) -> None:
-        """Free the model's memory."""
-        self._cache = self._model = None
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-
     def _continue(
-        self, tokens: list[int], max_tokens: int, cancelled: Callable[[], bool]
+        self,
+        tokens: list[int],
+        max_tokens: int,
+        cancelled: Callable[[], bool],
+        sampling: Sampling,
     ) -> Iterator[int]:
         kept = self._reuse(tokens)
         self.evaluated_tokens = len(tokens) - kept
         logits = None
-        for start in range(kept, len(tokens), _PROMPT_CHUNK):
+        for start in range(kept, len(tokens), PROMPT_CHUNK):
             if cancelled():
                 return
-            logits = self._forward(tokens[start : start + _PROMPT_CHUNK])
+            logits = self._forward(tokens[start : start + PROMPT_CHUNK])
+        assert logits is not None
+        if not torch.isfinite(logits).all():
+            self._forget()
+            raise no_numbers(self.files_of)
+        choose = _chooser(sampling, logits.device)
         for left in range(max_tokens - 1, -1, -1):
-            assert logits is not None
-            token = int(logits.argmax())
+            token = choose(logits)
             if token in self._ends or cancelled():
                 return
             yield token
@@ -113,7 +161,7 @@ class TransformersBackend:
         """Append `tokens` to the cache and give the logits behind the last of them."""
         cache, cached = self._cache, self._cached
         # Out of memory halfway, some layers would hold the tokens and others not.
-        self._cache, self._cached = None, []
+        self._forget()
         with torch.inference_mode():
             output = self._model(
                 input_ids=torch.tensor([tokens], device=self._model.device),
@@ -125,10 +173,16 @@ class TransformersBackend:
         logits: torch.Tensor = output.logits[0, -1]
         return logits
 
+    def _special_tokens(self) -> Sequence[str]:
+        return [str(token) for token in self._tokenizer.all_special_tokens]
+
     def _render(self, messages: Messages) -> str:
         return str(
             self._tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True
+                messages,
+                chat_template=self._template,
+                tokenize=False,
+                add_generation_prompt=True,
             )
         )
 
@@ -140,59 +194,35 @@ class TransformersBackend:
                 self._cache.crop(kept - len(self._cached))
             self._cached = self._cached[:kept]
             return kept
-        self._cache, self._cached = None, []
+        self._forget()
         return 0
 
-
-def _load(folder: Path) -> tuple[Any, Any]:
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        tokenizer = AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder,
-            config=config,
-            dtype=_dtype(config),
-            device_map=_device_map(),
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, KeyError, TypeError, ImportError, SafetensorError) as error:
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise RagoptError(
-            f"transformers cannot load {folder}: {first_line.rstrip('.')}.",
-            "Check that the folder is complete and needs no code of its own.",
-        ) from error
-    model, info = loaded
-    missing = sorted(map(str, info["missing_keys"] or info["mismatched_keys"]))
-    if missing:
-        raise RagoptError(
-            f"{folder} lacks {len(missing)} of the model's weights, among them {missing[0]}.",
-            "Get the model again.",
-        )
-    return tokenizer, model.eval()
+    def _forget(self) -> None:
+        """Let go of the keys and values of the last tokens."""
+        self._cache, self._cached = None, []
 
 
-def _dtype(config: Any) -> torch.dtype:  # noqa: ANN401 - each model has its own class
-    stored = getattr(config.get_text_config(), "dtype", None)
-    if torch.cuda.is_available():
-        return stored if isinstance(stored, torch.dtype) else torch.bfloat16
-    return torch.bfloat16 if stored == torch.bfloat16 and _fast_bfloat16() else torch.float32
+def _chooser(sampling: Sampling, device: torch.device) -> Callable[[torch.Tensor], int]:
+    """Give what chooses a token from the logits, shape (vocabulary,)."""
+    if sampling.temperature <= 0:
+        return lambda logits: int(logits.argmax())
+    generator = torch.Generator(device).manual_seed(sampling.seed)
+
+    def draw(logits: torch.Tensor) -> int:
+        probabilities = (logits.float() / sampling.temperature).softmax(dim=-1)
+        ordered, tokens = probabilities.sort(descending=True)
+        likelier = ordered.cumsum(dim=-1) - ordered
+        ordered[1:][likelier[1:] >= sampling.top_p] = 0.0
+        return int(tokens[torch.multinomial(ordered, 1, generator=generator)])
+
+    return draw
 
 
-def _fast_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 itself; without that it is slower than float32."""
-    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
-
-
-def _device_map() -> str:
-    if not torch.cuda.is_available():
-        return "cpu"
-    return "auto" if torch.cuda.device_count() > 1 else "cuda:0"
+def _template(tokenizer: Any, given: str, source: Path) -> str | None:  # noqa: ANN401
+    """Give the chat template to render with, None for the tokenizer's own."""
+    if not given and not tokenizer.chat_template:
+        raise no_chat_template(source)
+    return given or None
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:  # noqa: ANN401

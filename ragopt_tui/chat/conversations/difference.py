@@ -19,6 +19,7 @@ def difference(before: Exchange, after: Exchange) -> str:
     date = f"{before.asked.day} {before.asked:%B %Y, %H:%M}"
     differing = [
         *_made_by(before, after),
+        *_scope(before, after),
         *_index(before.answer, after.answer),
         *_evidence(before.answer, after.answer),
         *_settings(before, after),
@@ -36,6 +37,15 @@ def _made_by(before: Exchange, after: Exchange) -> Iterator[str]:
         yield f"{variant_name(after.variant)} answers instead of {variant_name(before.variant)}"
     elif before.variant_hash and after.variant_hash and before.variant_hash != after.variant_hash:
         yield f"the files of {variant_name(after.variant)} have changed"
+
+
+def _scope(before: Exchange, after: Exchange) -> Iterator[str]:
+    was = {each.value for each in before.removed}
+    now = {each.value for each in after.removed}
+    for value in sorted(now - was):
+        yield f"asked without {value}"
+    for value in sorted(was - now):
+        yield f"asked with {value} again"
 
 
 def _index(before: Answer, after: Answer) -> Iterator[str]:

@@ -11,6 +11,7 @@ from ragopt_tui.chat.answer import Answer, Citation
 from ragopt_tui.chat.exchange import Exchange
 from ragopt_tui.chat.places import place
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.knowledge.scope import Filter
 from ragopt_tui.models.variant import variant_name
 from ragopt_tui.plaintext import markdown_escaped, one_line, without_controls
 
@@ -57,6 +58,8 @@ def _exchange(number: int, exchange: Exchange) -> Iterator[str]:
         yield _quoted(question)
     if exchange.resolved_question not in ("", question):
         yield f"Read as: {_line(exchange.resolved_question)}"
+    if exchange.scope:
+        yield _looked_in(exchange.scope)
     if exchange.answer is not None:
         yield from _answer(exchange.answer, exchange.variant_hash)
     else:
@@ -67,12 +70,26 @@ def _exchange(number: int, exchange: Exchange) -> Iterator[str]:
     yield f"*Asked {exchange.asked:%Y-%m-%d %H:%M}.*"
 
 
+def _looked_in(scope: Sequence[Filter]) -> str:
+    """Name the companies and periods that the search kept to, was to prefer, and was to ignore."""
+    states = (("used", "Looked in"), ("relaxed", "Too little there"), ("removed", "Left out"))
+    said = [
+        f"{words}: {' · '.join(_line(each.value) for each in scope if each.state == state)}"
+        for state, words in states
+        if any(each.state == state for each in scope)
+    ]
+    return "; ".join(said)
+
+
 def _answer(answer: Answer, variant_hash: str) -> Iterator[str]:
     yield _without_html(without_controls(answer.text))
     if answer.unsupported:
         yield f"**Not supported by its sources:** {markdown_escaped(answer.unsupported)}"
+    for other in answer.other_scope:
+        about = f"\\[{other.citation}\\] is about {_line(other.found)}, not {_line(other.asked)}"
+        yield f"**Another {other.kind}:** {about}."
     if answer.citations:
-        yield "\n".join(_source(citation) for citation in answer.citations)
+        yield "\n".join(_source(citation, answer) for citation in answer.citations)
     files = f", files {variant_hash[:16]}" if variant_hash else ""
     who = f"{_line(variant_name(answer.variant))}{files}"
     yield f"*Answered by {who}; index {answer.index_version or 'none'}; {answer.seconds:.1f} s.*"
@@ -94,8 +111,11 @@ def _feedback(exchange: Exchange) -> Iterator[str]:
         yield f"Corrected answer:\n\n{_quoted(exchange.correction)}"
 
 
-def _source(citation: Citation) -> str:
+def _source(citation: Citation, answer: Answer) -> str:
     where = place(citation.page, citation.line_start, citation.line_end)
+    also_in = answer.evidence[citation.n - 1].also_in
+    if also_in:
+        where += f" (also in {_line(', '.join(also_in), 4096)})"
     lines = without_controls(citation.quote).split("\n")
     quote = "\n".join(f"    > {markdown_escaped(line)}" for line in lines)
     return f"- \\[{citation.n}\\] {_line(citation.file, 4096)}, {where}\n\n{quote}\n"

@@ -10,7 +10,7 @@ from typing import Any
 
 from ragopt_tui.chat.answer import Answer
 from ragopt_tui.chat.exchange import Exchange
-from ragopt_tui.knowledge.passage import Hit, Passage
+from ragopt_tui.knowledge.passage import Hit
 
 EXCHANGE_COLUMNS = (
     "question resolved_question filters asked docs state variant variant_hash prompt settings seed"
@@ -111,14 +111,11 @@ def exchange_json(exchange: Exchange) -> dict[str, Any]:
 
 
 def _hits_json(hits: Sequence[Hit]) -> list[dict[str, Any]]:
-    return [hit.passage.to_json() | {"score": hit.score} for hit in hits]
+    return [hit.to_json() for hit in hits]
 
 
 def _hits(values: Sequence[dict[str, Any]]) -> tuple[Hit, ...]:
-    return tuple(
-        Hit(Passage.from_json({k: v for k, v in each.items() if k != "score"}), each["score"])
-        for each in values
-    )
+    return tuple(map(Hit.from_json, values))
 
 
 def _json(values: object) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ragopt_tui.models.inspection_gguf import gguf_parts
+
 _CHUNK = 1 << 22
 
 
@@ -24,10 +26,14 @@ class HashingStopped(Exception):
 
 
 def variant_files(path: Path | None) -> list[FileState]:
-    """Give the files of a variant by name: the GGUF, or what lies in the Hugging Face folder."""
+    """Give the files of a variant by name: the GGUF, or what lies in the Hugging Face folder.
+
+    Of a split GGUF, `path` is the first part.
+    """
     if path is None:
         return []
-    files = [path] if path.is_file() else [file for file in path.iterdir() if file.is_file()]
+    folder = path.is_dir()
+    files = [file for file in path.iterdir() if file.is_file()] if folder else gguf_parts(path)
     states = [(file, file.stat()) for file in sorted(files) if not file.name.startswith(".")]
     return [FileState(str(file), stat.st_size, stat.st_mtime_ns) for file, stat in states]
 

@@ -6,21 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_MONTHS = "january february march april may june july august september october november december"
-_MONTH_OF = {
-    name[:length]: number
-    for number, name in enumerate(_MONTHS.split(), 1)
-    for length in (3, len(name))
-} | {"sept": 9}
-_MONTH = (
-    r"(?P<{}>Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|"
-    r"Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?"
-    r"|JAN(?:UARY)?|FEB(?:RUARY)?|MAR(?:CH)?|APR(?:IL)?|MAY|JUNE?|JULY?|AUG(?:UST)?|"
-    r"SEPT?(?:EMBER)?|OCT(?:OBER)?|NOV(?:EMBER)?|DEC(?:EMBER)?)\b\.?"
-)
+from ragopt_tui.knowledge.fiscal_period import full_year, month_number
+from ragopt_tui.knowledge.period_pieces import MONTH, ORDINALS, YEAR
+
+_MONTH = rf"(?P<{{}}>{MONTH}|{MONTH.upper()})\b\.?"
 _DAY = r"(?P<{}>0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?"
-_YEAR = r"(?P<{}>(?:19|20)\d\d)"
-_ORDINAL = {"first": "1", "second": "2", "third": "3", "fourth": "4"}
+_YEAR = rf"(?P<{{}}>{YEAR})"
 _NOT_INSIDE = r"(?<![\w.,/$€£])"
 _ENDS = r"(?![\w]|[.,]\d)"
 
@@ -105,7 +96,7 @@ def find_moments(text: str) -> list[Moment]:
 def _dates(text: str) -> Iterator[Moment]:
     for match in _DATE.finditer(text):
         named = {name[:1]: value for name, value in match.groupdict().items() if value}
-        year = _full_year(named.get("y") or named.get("s"))
+        year = full_year(named.get("y") or named.get("s") or "0000")
         years = frozenset({year} if year else ())
         month, day, other = 0, int(named.get("d", 0)), 0
         if "a" in named:
@@ -117,15 +108,15 @@ def _dates(text: str) -> Iterator[Moment]:
         elif "n" in named:
             month = int(named["n"])
         else:
-            month = _MONTH_OF[named["m"].lower()]
+            month = month_number(named["m"])
         yield Moment(match.start(), match.end(), match.group(), years, month, day, "", other)
 
 
 def _periods(text: str) -> Iterator[Moment]:
     for match in _PERIOD.finditer(text):
         named = {name[:1]: value for name, value in match.groupdict().items() if value}
-        first = _full_year(named.get("y") or named.get("s"))
-        last = _full_year(named["t"]) if "t" in named else 0
+        first = full_year(named.get("y") or named.get("s") or "0000")
+        last = full_year(named["t"]) if "t" in named else 0
         if last and last != first + 1:
             continue
         part = "".join(sorted(named.get("p", ""), reverse=True))
@@ -136,7 +127,7 @@ def _periods(text: str) -> Iterator[Moment]:
 def _named_parts(text: str) -> Iterator[Moment]:
     for match in _NAMED_PART_YEAR.finditer(text):
         kind = "Q" if match["kind"].lower() == "quarter" else "H"
-        part = kind + _ORDINAL[match["ordinal"].lower()]
+        part = kind + ORDINALS[match["ordinal"].lower()]
         year = frozenset({int(match["year"])})
         yield Moment(match.start("year"), match.end(), match["year"], year, part=part)
 
@@ -144,9 +135,3 @@ def _named_parts(text: str) -> Iterator[Moment]:
 def _bare_years(text: str) -> Iterator[Moment]:
     for match in _BARE_YEAR.finditer(text):
         yield Moment(match.start(), match.end(), match.group(), frozenset({int(match["year"])}))
-
-
-def _full_year(digits: str | None) -> int:
-    if not digits:
-        return 0
-    return int(digits) if len(digits) == 4 else 2000 + int(digits)

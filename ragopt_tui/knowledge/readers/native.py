@@ -16,7 +16,7 @@ from ragopt_tui.knowledge.readers.pdf import pdf_document
 from ragopt_tui.knowledge.structure import readable_name, title_of
 from ragopt_tui.plaintext import one_line, without_controls
 
-_SECONDS = 120.0
+_SECONDS = 240.0
 _SECONDS_PER_MEGABYTE = 3.0
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 _SUBJECT = re.compile(r"^\*\*Subject\*\*:\s*(\S.*)$", re.MULTILINE)

@@ -10,11 +10,7 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import kreuzberg
+from typing import Any
 
 
 def main() -> None:
@@ -36,62 +32,30 @@ def _receive(requests: queue.SimpleQueue[str]) -> None:
 
 
 def _extract(path: str) -> dict[str, Any]:
+    try:
+        if path.lower().endswith(".pdf"):
+            from ragopt_tui.knowledge.readers.pdf_file import pdf_pages
+
+            return {"pages": pdf_pages(path)}
+        return _markdown(path)
+    except Exception as error:  # noqa: BLE001 - a process boundary: any failure becomes a reply
+        return {"error": str(error)}
+
+
+def _markdown(path: str) -> dict[str, Any]:
     import kreuzberg
 
     config = kreuzberg.ExtractionConfig(
         use_cache=False,
         enable_quality_processing=False,
         output_format="markdown",
-        include_document_structure=path.lower().endswith(".pdf"),
-        pages=kreuzberg.PageConfig(extract_pages=True),
         postprocessor=kreuzberg.PostProcessorConfig(enabled=False),
         content_filter=kreuzberg.ContentFilterConfig(
             include_headers=True, include_footers=True, strip_repeating_text=False
         ),
     )
-    try:
-        result = kreuzberg.extract_file_sync(path, config=config)
-    except Exception as error:  # noqa: BLE001 - a process boundary: any failure becomes a reply
-        return {"error": str(error)}
-    return {
-        "content": result.content,
-        "title": str(result.metadata.get("title") or ""),
-        "pages": _pages(result),
-    }
-
-
-def _pages(result: kreuzberg.ExtractionResult) -> list[dict[str, Any]]:
-    """Give each page's text with its height and its pieces, in points and in order."""
-    sizes = (result.metadata.get("pages") or {}).get("pages") or ()
-    heights = {size["number"]: (size.get("dimensions") or (0, 842))[1] for size in sizes}
-    pieces = _pieces(result.document)
-    return [
-        {
-            "content": page["content"],
-            "number": page["page_number"],
-            "height": heights.get(page["page_number"], 842),
-            "pieces": [piece for piece in pieces if piece["page"] == page["page_number"]],
-        }
-        for page in result.pages or ()
-    ]
-
-
-def _pieces(structure: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """Headings and paragraphs in order: page, text, top, and a heading's level or 0."""
-    pieces = []
-    for node in (structure or {}).get("nodes", ()):
-        content = node.get("content", {})
-        kind = content.get("node_type")
-        if kind in ("heading", "paragraph", "list_item", "table") and content.get("text"):
-            pieces.append(
-                {
-                    "page": node.get("page") or 0,
-                    "top": (node.get("bbox") or {}).get("y1", 842),
-                    "level": int(content.get("level") or 1) if kind == "heading" else 0,
-                    "text": content["text"],
-                }
-            )
-    return pieces
+    result = kreuzberg.extract_file_sync(path, config=config)
+    return {"content": result.content}
 
 
 if __name__ == "__main__":

@@ -1,37 +1,46 @@
-"""PDF pages as text: a line for a line, table rows with their columns apart."""
+"""PDF pages as a document: running lines left out, headings and paragraphs found, tables joined."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
+import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ragopt_tui.knowledge.document import Document
 from ragopt_tui.knowledge.plain_structure import plain_blocks
-from ragopt_tui.knowledge.readers.columns import with_columns_apart
 from ragopt_tui.knowledge.readers.errors import UnreadableDocument
+from ragopt_tui.knowledge.readers.pdf_furniture import furniture
+from ragopt_tui.knowledge.readers.pdf_hyphens import with_words_joined
+from ragopt_tui.knowledge.readers.pdf_layout import TextLine
 from ragopt_tui.knowledge.readers.pdf_structure import (
+    continues_heading,
+    headings_by_letters,
     headings_by_shape,
-    is_shifted,
     paragraph_starts,
-    starts_by_parser,
 )
-from ragopt_tui.knowledge.readers.stacked_headings import joined_headings
 from ragopt_tui.knowledge.structure import title_of
+from ragopt_tui.knowledge.table_lines import TableLines
 from ragopt_tui.plaintext import without_controls
 
-_PAGE_NUMBER = re.compile(
-    r"(?:page\s+)?[-–—\s|]*(?:[A-Z]{0,2}-?\d{1,4}|[ivxl]{1,6})[-–—\s|]*(?:\s*(?:of|/)\s*\d{1,4})?",
-    re.I,
-)
-_HYPHEN_AT_LINE_END = "\x02"
-_NUMBER_AT_EDGE = re.compile(
-    r"^\d{1,4}\b(?!,)|(?<!,)\b(?<![-–—] )(?<!FY)\d{1,3}$|(?<=[Pp]age )\d{1,4}"
-)
-_NUMBER_MARK = "#"
-_EDGE_LINES = 2
-_REPEATED_ON = 0.3
+_SAME_EDGE = 14.0
+"""How far, in points, the columns of a table may stand from where they stood a page before."""
+
+
+@dataclass(slots=True)
+class _Pages:
+    """The lines that stay, with the page and the line of it that each is from."""
+
+    lines: list[TextLine] = field(default_factory=list)
+    pages: list[int] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    edges: list[tuple[float, ...]] = field(default_factory=list)
+
+    def add(self, line: TextLine, page: int, number: int, edges: tuple[float, ...]) -> None:
+        self.lines.append(line)
+        self.pages.append(page)
+        self.numbers.append(number)
+        self.edges.append(edges)
 
 
 def pdf_document(found: Mapping[str, Any], file: str) -> Document:
@@ -39,96 +48,117 @@ def pdf_document(found: Mapping[str, Any], file: str) -> Document:
 
     Running headers and footers and page numbers are left out, but counted.
     """
-    pages_found = found["pages"]
-    contents = [_page_lines(page["content"]) for page in pages_found]
-    dropped = _furniture(contents)
-    shifted = is_shifted(pages_found, [(at, 0) in dropped for at in range(len(contents))])
-    lines: list[str] = []
-    numbers: list[int] = []
-    pages: list[int] = []
-    headings: dict[int, int] = {}
-    breaks: set[int] = set()
-    for index, (page, content) in enumerate(zip(pages_found, contents, strict=True)):
-        kept, body = _body(
-            [None if (index, at) in dropped else content[at] for at in range(len(content))]
-        )
-        if not kept:
-            continue
-        first = len(lines)
-        starts = {} if shifted else starts_by_parser(body, page["pieces"])
-        levels = headings_by_shape(body) | {at: level for at, level in starts.items() if level}
-        headings.update((first + at, level) for at, level in levels.items())
-        breaks.update(first + at for at in (0, *starts, *levels, *paragraph_starts(body)))
-        lines += [*with_columns_apart(body), ""]
-        numbers += [*(at + 1 for at in kept), len(content) + 1]
-        pages += [page["number"]] * (len(kept) + 1)
-    if not lines:
+    read = _kept(found["pages"])
+    if not any(line.text for line in read.lines):
         raise UnreadableDocument(
             "No text was found in it: its pages are probably scanned images.",
             "Run text recognition (OCR) on it first.",
         )
-    if 0 in headings:
-        headings[0] = 1
-    text = "\n".join(lines)
-    blocks = plain_blocks(text, headings or None, breaks)
+    read = _with_headings_joined(read)
+    texts = with_words_joined(read.lines)
+    headings = headings_by_letters(read.lines) or _headings_by_shape(read, texts)
+    first = next(at for at, text in enumerate(texts) if text)
+    if first in headings:
+        headings[first] = 1
+    text = "\n".join(texts)
+    blocks = plain_blocks(text, headings or None, _breaks(read, texts, headings), _tables(read))
     return Document(
         file=file,
         title=title_of(text, blocks, file),
         text=text,
         blocks=blocks,
-        line_numbers=tuple(numbers),
-        pages=tuple(pages),
+        line_numbers=tuple(read.numbers),
+        pages=tuple(read.pages),
     )
 
 
-def _body(content: Sequence[str | None]) -> tuple[list[int], list[str]]:
-    """Give the lines that stay and which they were, with column headings put into one row."""
-    kept = [(at, line) for at, line in enumerate(content) if line is not None]
-    joined = joined_headings([line for _, line in kept])
-    numbers: list[int] = []
-    lines: list[str] = []
-    last = -1
-    for index, (at, line) in enumerate(kept):
-        if index in joined:
-            last, line = joined[index]
-        elif index <= last:
-            continue
-        numbers.append(at)
-        lines.append(line)
-    return numbers, lines
-
-
-def _page_lines(content: str) -> list[str]:
-    content = content.replace(_HYPHEN_AT_LINE_END, "")
-    text = without_controls(content.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n"))
-    return [line.strip() for line in text.split("\n") if line.strip()]
-
-
-def _furniture(pages: Sequence[Sequence[str]]) -> set[tuple[int, int]]:
-    """Give page and line of what repeats at the edges of pages.
-
-    The first occurrence stays where it may be the document's title: without a page number.
-    """
-    edges = [
-        (page, at)
-        for page, lines in enumerate(pages)
-        for at in range(len(lines))
-        if at < _EDGE_LINES or at >= len(lines) - _EDGE_LINES
+def _kept(found: Sequence[Mapping[str, Any]]) -> _Pages:
+    """Give the pages' lines without furniture; a blank line stands behind each page."""
+    contents = [
+        [_plain(TextLine(*values)) for values in page["lines"] if values[0].strip()]
+        for page in found
     ]
-    seen = Counter(_shape(pages[page][at]) for page, at in edges)
-    often = max(3, round(_REPEATED_ON * len(pages)))
-    dropped: set[tuple[int, int]] = set()
-    met: set[str] = set()
-    for page, at in edges:
-        line, shape = pages[page][at], _shape(pages[page][at])
-        is_outermost = len(pages) > 1 and at in (0, len(pages[page]) - 1)
-        is_number = is_outermost and _PAGE_NUMBER.fullmatch(line) is not None
-        if is_number or (seen[shape] >= often and (shape in met or _NUMBER_MARK in shape)):
-            dropped.add((page, at))
-        met.add(shape)
-    return dropped
+    dropped = furniture(contents)
+    kept = _Pages()
+    for index, (page, lines) in enumerate(zip(found, contents, strict=True)):
+        for at, line in enumerate(lines):
+            if (index, at) not in dropped:
+                edges = tuple(page["tables"][line.table - 1]) if line.table else ()
+                kept.add(line, page["number"], at + 1, edges)
+        if kept.pages and kept.pages[-1] == page["number"]:
+            kept.add(TextLine("", 0, False), page["number"], len(lines) + 1, ())
+    return kept
 
 
-def _shape(line: str) -> str:
-    """A line without its page number: the figures at its ends and behind "page" do not count."""
-    return _NUMBER_AT_EDGE.sub(_NUMBER_MARK, line)
+def _plain(line: TextLine) -> TextLine:
+    text = without_controls(line.text.replace("\n", " ").replace("\xa0", " ")).strip()
+    return dataclasses.replace(line, text=text)
+
+
+def _with_headings_joined(read: _Pages) -> _Pages:
+    """Put a heading's second line to its first."""
+    headings = headings_by_letters(read.lines)
+    joined = _Pages()
+    for at, line in enumerate(read.lines):
+        above = joined.lines[-1] if joined.lines else None
+        if above and at in headings and at - 1 in headings and continues_heading(above, line):
+            joined.lines[-1] = dataclasses.replace(above, text=f"{above.text} {line.text}")
+        else:
+            joined.add(line, read.pages[at], read.numbers[at], read.edges[at])
+    return joined
+
+
+def _headings_by_shape(read: _Pages, texts: Sequence[str]) -> dict[int, int]:
+    headings: dict[int, int] = {}
+    for first, end in _page_spans(read):
+        apart = [
+            "" if line.table else text
+            for line, text in zip(read.lines[first:end], texts[first:end], strict=True)
+        ]
+        headings.update((first + at, level) for at, level in headings_by_shape(apart).items())
+    return headings
+
+
+def _breaks(read: _Pages, texts: Sequence[str], headings: Mapping[int, int]) -> set[int]:
+    """Give the lines that a paragraph begins at."""
+    breaks = {at for at, line in enumerate(read.lines) if line.opens}
+    for first, end in _page_spans(read):
+        breaks |= {first, *(first + at for at in paragraph_starts(texts[first:end]))}
+    return breaks | set(headings)
+
+
+def _page_spans(read: _Pages) -> list[tuple[int, int]]:
+    starts = [at for at, page in enumerate(read.pages) if at == 0 or page != read.pages[at - 1]]
+    return list(zip(starts, [*starts[1:], len(read.pages)], strict=True))
+
+
+def _tables(read: _Pages) -> list[TableLines]:
+    """Give the tables; one that goes on over the page without new headings is one table."""
+    tables: list[TableLines] = []
+    at = 0
+    while at < len(read.lines):
+        line, page = read.lines[at], read.pages[at]
+        if not line.table:
+            at += 1
+            continue
+        last = at
+        while last + 1 < len(read.lines) and (
+            read.lines[last + 1].table == line.table and read.pages[last + 1] == page
+        ):
+            last += 1
+        if tables and not line.heads and _goes_on(read, tables[-1].last, at):
+            tables[-1] = dataclasses.replace(tables[-1], last=last)
+        else:
+            tables.append(TableLines(at, at + line.heads, last))
+        at = last + 1
+    return tables
+
+
+def _goes_on(read: _Pages, last: int, first: int) -> bool:
+    """Say whether the table at `first` has the columns of the one that ends the page before."""
+    if first - last != 2 or read.pages[first] != read.pages[last] + 1:
+        return False
+    above, below = read.edges[last], read.edges[first]
+    return len(above) == len(below) and all(
+        abs(one - other) < _SAME_EDGE for one, other in zip(above, below, strict=True)
+    )

@@ -1,59 +1,76 @@
-"""Where headings and paragraphs begin on a PDF page, which has neither, only lines."""
+"""Where headings and paragraphs begin on PDF pages: by their letters, or by the length of lines."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
 
+from ragopt_tui.knowledge.readers.pdf_layout import TextLine
 from ragopt_tui.knowledge.structure import is_labelled
 from ragopt_tui.knowledge.table_lines import is_year, trailing_figures
 
 _NUMBERED = re.compile(r"^(\d{1,2}(?:\.\d{1,2}){0,3})\.?\s+[A-Z]")
 _AMOUNT = re.compile(r"\d[.,]\d|[$€£%]")
 _OFFICER = re.compile(r"\b(?:President|Officer|Director|Chair(?:man|woman)?|Partner|Secretary)\b")
+_PART = re.compile(r"^(?:part|item|note)\s+[\dIVX]", re.IGNORECASE)
 _ENDS = (".", "!", "?", ":", ";")
 _LONGEST_HEADING = 70
+_LONGEST_SET_APART = 160
 _NARROW = 0.7
-_PLAIN = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-"})
+_LARGER = 1.08
+_DEEPEST = 6
 
 
-def starts_by_parser(lines: Sequence[str], pieces: Sequence[Mapping[str, Any]]) -> dict[int, int]:
-    """Give the lines that the parser's pieces begin at: a heading's level, or 0."""
-    starts: dict[int, int] = {}
-    where: dict[str, list[int]] = {}
-    for index, line in enumerate(lines):
-        where.setdefault(_key(line), []).append(index)
-    for piece in pieces:
-        parts = [part for part in str(piece["text"]).splitlines() if part.strip()]
-        for part in parts if piece["level"] else parts[:1]:
-            free = next((at for at in where.get(_key(part), ()) if at not in starts), None)
-            if free is not None:
-                starts[free] = piece["level"] if _may_be_heading(lines[free]) else 0
-    return starts
+def headings_by_letters(lines: Sequence[TextLine]) -> dict[int, int]:
+    """Give levels of the lines set larger or bolder than the document's text, largest first.
 
-
-def _key(line: str) -> str:
-    return "".join(line.translate(_PLAIN).lstrip("•*- ").split())
-
-
-def _may_be_heading(line: str) -> bool:
-    if len(line) > 1.5 * _LONGEST_HEADING or line.endswith((".", ",", ";")) or is_labelled(line):
-        return False
-    return any(letter.isalpha() for letter in line) and trailing_figures(line) < 2
-
-
-def is_shifted(pages: Sequence[Mapping[str, Any]], first_lines_repeat: Sequence[bool]) -> bool:
-    """Say whether the parser paired lines in drawing order with places from top to bottom.
-
-    Its pieces are then wrong. It happens where a footer is drawn before the page: most pages that begin with a running line end with a piece in their bottom margin.
+    The first lines that are set alike are the document's title and have level 1.
     """
-    low = [
-        bool(page["pieces"]) and page["pieces"][-1]["top"] < 0.08 * page["height"]
-        for page, repeats in zip(pages, first_lines_repeat, strict=True)
-        if repeats
-    ]
-    return len(low) >= 2 and 2 * sum(low) > len(low)
+    usual = _usual_letters(lines)
+    ranks = {index: _rank(line) for index, line in enumerate(lines) if _is_set_apart(line, *usual)}
+    title = min(ranks, default=-1)
+    while title + 1 in ranks and ranks[title + 1] == ranks[title]:
+        title += 1
+    others = {rank for index, rank in ranks.items() if index > title}
+    levels = {rank: min(level, _DEEPEST) for level, rank in enumerate(sorted(others), 2)}
+    return {index: levels[rank] if index > title else 1 for index, rank in ranks.items()}
+
+
+def continues_heading(above: TextLine, line: TextLine) -> bool:
+    """Say whether two lines set alike are one heading: nothing begins with the second."""
+    alike = above.bold == line.bold and abs(above.size - line.size) < 0.1
+    return alike and not line.opens and len(above.text) + len(line.text) < _LONGEST_SET_APART
+
+
+def _usual_letters(lines: Sequence[TextLine]) -> tuple[float, bool]:
+    counts: Counter[tuple[float, bool]] = Counter()
+    for line in lines:
+        if not line.table and not line.edge:
+            counts[round(line.size, 1), line.bold] += len(line.text)
+    return counts.most_common(1)[0][0] if counts else (10.0, False)
+
+
+def _is_set_apart(line: TextLine, size: float, bold: bool) -> bool:
+    is_larger = line.size > _LARGER * size
+    is_bolder = line.bold and not bold and line.size > 0.97 * size
+    if line.table or not (is_larger or is_bolder) or len(line.text) > _LONGEST_SET_APART:
+        return False
+    if is_labelled(line.text) or line.text.startswith("(") or "  " in line.text:
+        return False
+    letters = sum(letter.isalpha() for letter in line.text)
+    ends = line.text.endswith((".", ",", ";", ":")) and not line.text.isupper()
+    return letters >= 3 and 2 * letters > len(line.text) and not ends
+
+
+def _runs_on(lines: Sequence[TextLine], index: int) -> bool:
+    """Say whether the next line goes on in plain letters: the bold words open a paragraph."""
+    below = lines[index + 1] if index + 1 < len(lines) else None
+    return below is not None and bool(below.text) and not (below.opens or below.bold or below.table)
+
+
+def _rank(line: TextLine) -> tuple[float, bool, bool]:
+    return -round(line.size * 2) / 2, not _PART.match(line.text), not line.text.isupper()
 
 
 def headings_by_shape(lines: Sequence[str]) -> dict[int, int]:

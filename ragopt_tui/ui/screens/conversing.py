@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import TextArea
 
 from ragopt_tui.ui import messages
 from ragopt_tui.ui.clipboard import answer_text, citation_text, code_blocks
@@ -41,8 +40,6 @@ class ConversingScreen(Screen[None]):
     workspace: Workspace
     variant_id: str
     _copied: tuple[Exchange, int] | None = None
-    _as_written = False
-    """Whether the prompt holds a reading put right by the user, to be asked as it is."""
 
     def make_dialogue(self) -> Dialogue:
         """Make what asks the questions of this screen."""
@@ -73,15 +70,10 @@ class ConversingScreen(Screen[None]):
         if self.dialogue.full:
             self.notify("One question waits already; it is answered first.", severity="warning")
             return
-        read_as = event.question if self._as_written else ""
+        read_as = event.question if self.pane.prompt.as_written else ""
         self.pane.prompt.accept(event.question)
         await self.dialogue.add(event.question, self.variant_id, read_as)
         self.answer_waiting()
-
-    @on(TextArea.Changed, "#prompt")
-    def _begin_anew(self) -> None:
-        if not self.pane.prompt.text:
-            self._as_written = False
 
     @work(group="answer")
     async def answer_waiting(self) -> None:
@@ -139,7 +131,6 @@ class ConversingScreen(Screen[None]):
             self.notify("There is no question to edit yet.")
             return
         self.pane.prompt.put(exchange.question)
-        self._as_written = False
         self.pane.prompt.focus()
 
     def action_edit_reading(self) -> None:
@@ -148,8 +139,7 @@ class ConversingScreen(Screen[None]):
         if exchange is None:
             self.notify("There is no question to edit yet.")
             return
-        self.pane.prompt.put(exchange.resolved_question or exchange.question)
-        self._as_written = True
+        self.pane.prompt.put(exchange.resolved_question or exchange.question, as_written=True)
         self.pane.prompt.focus()
 
     def action_copy_answer(self) -> None:

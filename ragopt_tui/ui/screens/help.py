@@ -17,6 +17,7 @@ from ragopt_tui.ui.keys import spoken
 from ragopt_tui.ui.wording import MUTED
 
 _KEYS, _SLASH, _TITLE = 20, 12, 20
+_WIDE = 90
 _MORE = (
     ("1 … 9", "Opens that source of the answer; with Alt also while typing."),
     ("Up, Down", "At the edges of the prompt: earlier and later questions."),
@@ -38,30 +39,41 @@ class Help(ModalScreen[None]):
         with Vertical(classes="dialog -wide"):
             yield Static("Keys and commands", classes="dialog-title", markup=False)
             with VerticalScroll():
-                yield Static(self._table(), markup=False)
+                yield Static(id="help-table", markup=False)
             yield Static("Esc goes back", classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
         """Let the arrow keys scroll."""
         self.query_one(VerticalScroll).focus()
 
-    def _table(self) -> Content:
+    def on_resize(self) -> None:
+        """Put titles and what they mean into one column where two have no room."""
+        # Later, as what lies within has its new width only then.
+        self.call_after_refresh(self._fill)
+
+    def _fill(self) -> None:
+        self.query_one("#help-table", Static).update(self._table(self.query_one(VerticalScroll)))
+
+    def _table(self, room: VerticalScroll) -> Content:
+        width = room.scrollable_content_region.width
         rows: list[Content] = []
         for scope, title in SCOPE_TITLES.items():
             rows += [Content(""), Content.styled(title, "bold $text-accent")]
-            rows += [_row(action) for action in self._actions if action.scope == scope]
+            rows += [_row(action, width) for action in self._actions if action.scope == scope]
         rows += [Content(""), Content.styled("Also", "bold $text-accent")]
         rows += [Content.assemble(f"{keys:<{_KEYS}}", (text, "")) for keys, text in _MORE]
         return Content("\n").join(rows[1:])
 
 
-def _row(action: Action) -> Content:
+def _row(action: Action, width: int) -> Content:
     # The first two keys: more would push the columns apart.
     keys = spoken(",".join(action.keys.split(",")[:2])).replace(" or ", ", ")
     slash = f"/{action.slash}" if action.slash else ""
-    return Content.assemble(
+    wide = width >= _WIDE
+    row = Content.assemble(
         (f"{keys:<{_KEYS}}", "bold"),
         (f"{slash:<{_SLASH}}", "$text-accent"),
-        f"{action.title:<{_TITLE}} ",
+        f"{action.title:<{_TITLE}} " if wide else f"{action.title} · ",
         (action.help, MUTED),
     )
+    return row if wide else row.truncate(width, ellipsis=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ragopt_tui.ui.screens.keeping import KeepingScreen
+from ragopt_tui.ui.screens.again import AskingAgainScreen
 
 if TYPE_CHECKING:
     from ragopt_tui.chat.exchange import Exchange
 
 
-class JudgingScreen(KeepingScreen):
+class JudgingScreen(AskingAgainScreen):
     """Keeps a thumb and a corrected answer beside each answer; training data is made of them."""
 
     def action_rate_up(self) -> None:
@@ -23,7 +23,7 @@ class JudgingScreen(KeepingScreen):
 
     def action_correct_answer(self) -> None:
         """Ask for a better answer, to be kept beside this one."""
-        from ragopt_tui.ui.screens.correction import Correction
+        from ragopt_tui.ui.screens.lines import Lines
 
         exchange = self._answered()
         if exchange is None:
@@ -35,7 +35,8 @@ class JudgingScreen(KeepingScreen):
                 self._judged(exchange)
 
         text = exchange.correction or exchange.written
-        self.app.push_screen(Correction(exchange.question, text), corrected)
+        hint = "keeps it beside the answer; an empty one is taken back"
+        self.app.push_screen(Lines(exchange.question, text, hint), corrected)
 
     def _rate(self, thumb: int) -> None:
         exchange = self._answered()

@@ -65,20 +65,6 @@ class KeepingScreen(ConversingScreen):
         else:
             await self._find_previous()
 
-    async def action_retry(self) -> None:
-        """Ask a question again and say what differs from the answer it had."""
-        before = self.picked()
-        if before is None:
-            self.notify("There is no question to ask again.")
-        elif not before.over or self.dialogue.full:
-            self.notify("The last question is still being answered.")
-        else:
-            exchange = await self.dialogue.add(
-                before.question, self.variant_id, read_as=before.resolved_question
-            )
-            self.keeper.compare(exchange, before)
-            self.answer_waiting()
-
     def action_show_chats(self) -> None:
         """Show all conversations."""
         from ragopt_tui.ui.screens.chats import Chats

@@ -18,6 +18,7 @@ from ragopt_tui.ui import messages
 from ragopt_tui.ui.actions import BY_NAME
 from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.panels import Panel
+from ragopt_tui.ui.screens.choosing import ChoosingScreen
 from ragopt_tui.ui.screens.judging import JudgingScreen
 from ragopt_tui.ui.screens.reading import ReadingScreen
 from ragopt_tui.ui.welcome import to_go_on, welcome
@@ -43,7 +44,7 @@ _SIDEBAR_ROOM = 110
 _SOURCES_ROOM = 140
 
 
-class MainScreen(JudgingScreen, ReadingScreen):
+class MainScreen(JudgingScreen, ReadingScreen, ChoosingScreen):
     """One folder of documents, who answers, and the conversation about it."""
 
     AUTO_FOCUS = "#prompt"
@@ -58,16 +59,15 @@ class MainScreen(JudgingScreen, ReadingScreen):
         )
         self.panels = {"#sidebar": Panel(_SIDEBAR_ROOM), "#sources": Panel(_SOURCES_ROOM)}
         self._top = TopBar(shorten(opening.docs.name or "/", 40), "chat")
-        self._jobs = JobList()
-        self._models = ModelTree(opening.variants, opening.variant)
-        self._engine_note = ""
+        self.jobs = JobList()
+        self.models = ModelTree(opening.variants, opening.variant)
         self._opened = False
         self._tab = "chat"
         self._documents: DocumentsPane | None = None
 
     def compose(self) -> ComposeResult:
         """Draw the first line, the panels around the chat, and the footer."""
-        sidebar, sources = Sidebar(self._models, self._jobs, id="sidebar"), Sources(id="sources")
+        sidebar, sources = Sidebar(self.models, self.jobs, id="sidebar"), Sources(id="sources")
         for panel, widget in zip(self.panels.values(), (sidebar, sources), strict=True):
             # Known before the first layout, which would otherwise be done twice.
             panel.resize(self.app.size.width)
@@ -83,7 +83,7 @@ class MainScreen(JudgingScreen, ReadingScreen):
     def on_mount(self) -> None:
         """Show the folder, then start reading it and the engine behind the first frame."""
         self.conversation.clock = self.opening.clock
-        self._show_state()
+        self.show_state()
         self.set_timer(_FIRST_FRAME_SECONDS, self._start)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -103,10 +103,10 @@ class MainScreen(JudgingScreen, ReadingScreen):
 
     @on(messages.IndexChanged)
     def _index_changed(self, event: messages.IndexChanged) -> None:
-        self._jobs.job = event.indexing
+        self.jobs.job = event.indexing
         if event.indexing.summary.get("message"):
             self.notify(str(event.indexing.summary["message"]), timeout=10, markup=False)
-        self._show_state()
+        self.show_state()
         if self._documents is not None:
             self._documents.show_progress(event.indexing)
             if not event.indexing.running:
@@ -114,22 +114,18 @@ class MainScreen(JudgingScreen, ReadingScreen):
 
     @on(messages.IndexOpened)
     def _index_opened(self, event: messages.IndexOpened) -> None:
-        self._engine_note = ""
+        self.engine_note = ""
         self._opened = True
         self.dialogue.ready = event.passages > 0 or not self.workspace.indexing.running
-        self._show_state()
+        self.show_state()
         self.answer_waiting()
 
     @on(messages.EngineChanged)
     def _engine_changed(self, event: messages.EngineChanged) -> None:
-        self._engine_note = f"! {event.reason}" if event.state == "dead" else ""
+        self.engine_note = f"! {event.reason}" if event.state == "dead" else ""
         if event.state == "dead":
             self.run_worker(self.workspace.restart_engine(), group="engine", exclusive=True)
-        self._show_state()
-
-    @on(messages.ChooseVariant)
-    def _choose_variant(self, event: messages.ChooseVariant) -> None:
-        self._answer_with(event.variant)
+        self.show_state()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Take away what has no effect now."""
@@ -158,17 +154,6 @@ class MainScreen(JudgingScreen, ReadingScreen):
         """Show or hide the sources."""
         self._toggle("#sources")
 
-    def action_choose_model(self) -> None:
-        """Open the list of who can answer."""
-
-        from ragopt_tui.ui.screens.models import Models
-
-        def chosen(variant: str | None) -> None:
-            if variant is not None:
-                self._answer_with(variant)
-
-        self.app.push_screen(Models(self.opening.variants, self.variant_id), chosen)
-
     async def action_open_folder(self) -> None:
         """Ask for another folder of documents."""
         await self.app.run_action("app.open_folder")
@@ -193,41 +178,21 @@ class MainScreen(JudgingScreen, ReadingScreen):
 
     def show_previous(self) -> None:
         """Offer the conversation to go on with where there is no question yet."""
-        self._show_state()
+        self.show_state()
 
     def _start(self) -> None:
         self.run_worker(_import_what_answers_need, group="imports", thread=True)
+        self.begin_choosing()
         self.start_reading()
         self.begin_keeping()
 
-    @work(group="variant", exclusive=True)
-    async def _answer_with(self, variant: str) -> None:
-        """Let a variant answer from the next question on; the one before stays if it can't."""
-        before, self.variant_id = self.variant_id, variant
-        self._show_variant()
-        if variant == before or variant == "quotes":
-            return
-        self._engine_note = f"● loading {speaker(variant)}…"
-        self._show_state()
-        try:
-            await self.opening.engine.call("load", {"variant": variant})
-        except RagoptError as error:
-            self.variant_id = before
-            self.notify(str(error), severity="error", timeout=10, markup=False)
-        self._engine_note = ""
-        self._show_variant()
-
-    def _show_variant(self) -> None:
-        self._models.show(self.opening.variants, self.variant_id)
-        self._show_state()
-
-    def _show_state(self) -> None:
+    def show_state(self) -> None:
         """Bring the line below the prompt and the empty conversation up to date."""
         indexing = self.workspace.indexing
         right = Content.styled(speaker(self.variant_id), MUTED)
-        line = self._engine_note or indexing.line
+        line = self.engine_note or indexing.line
         if not indexing.running and not indexing.problem and not self._opened:
-            line = self._engine_note or "● getting ready…"
+            line = self.engine_note or "● getting ready…"
         self.pane.status.show(line, right)
         files = indexing.summary.get("files")
         about = f"about {count(files, 'document')}" if files else "about these documents"

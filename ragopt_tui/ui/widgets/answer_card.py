@@ -147,6 +147,8 @@ def _remarks(answer: Answer) -> Iterator[Static]:
     if parts := figure_parts(answer):
         said = [Content.styled(without_controls(text), _STYLES[kind]) for kind, text in parts]
         yield Static(Content(" · ").join(said), markup=False, classes="remark -figures")
+    for other in answer.other_scope:
+        yield _remark(f"! [{other.citation}] is about {other.found}, not {other.asked}.", "problem")
     if answer.unsupported:
         yield _remark(f"! Not supported by its sources: {answer.unsupported}", "problem")
     if answer.refused and answer.evidence:

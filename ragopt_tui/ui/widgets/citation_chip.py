@@ -14,7 +14,7 @@ from ragopt_tui.ui.exchange import Evidence
 from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.messages import CopyCitation, OpenSource, ShowSources
 from ragopt_tui.ui.outdated import about_source
-from ragopt_tui.ui.wording import MUTED, shorten
+from ragopt_tui.ui.wording import MUTED, count, shorten
 
 
 class CitationChip(Widget, can_focus=True):
@@ -41,7 +41,9 @@ class CitationChip(Widget, can_focus=True):
         cited = self.citation
         where = Content.styled(place(cited.page, cited.line_start, cited.line_end), MUTED)
         since = about_source(self.evidence.change_of(cited.file))
-        about = Content("  ").join([where, *([since] if since else [])])
+        others = len(self.evidence.hits[cited.n - 1].also_in)
+        also = [Content.styled(f"and in {count(others, 'other file')}", MUTED)] if others else []
+        about = Content("  ").join([where, *also, *([since] if since else [])])
         mark = "▸" if self.has_focus else " "
         room = self.size.width - len(about) - len(str(cited.n)) - 7
         return Content.assemble(

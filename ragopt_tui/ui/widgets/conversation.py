@@ -235,7 +235,11 @@ class Conversation(VerticalScroll, can_focus=False):
     def _follow(self) -> None:
         """Follow the end from the moment that there is more than fits; until then start at the top."""
         at_end = self._end == len(self.exchanges) and not self._reading_back
-        if at_end and not self.is_anchored and self.max_scroll_y > 0:
+        if self.is_anchored and not self.max_scroll_y:
+            # What is anchored would stand at the bottom of a screen that it does not fill.
+            self.anchor(False)
+            self.refresh(layout=True)
+        elif at_end and not self.is_anchored and self.max_scroll_y > 0:
             self.anchor()
         self._look()
 

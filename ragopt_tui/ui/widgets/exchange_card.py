@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
 from textual.content import Content
@@ -11,10 +13,12 @@ from textual.widgets import Static
 
 from ragopt_tui.chat.answer import Answer
 from ragopt_tui.chat.exchange import Exchange
+from ragopt_tui.knowledge.scope import Filter
 from ragopt_tui.plaintext import one_line, without_controls
 from ragopt_tui.ui.exchange import Evidence
-from ragopt_tui.ui.messages import ExchangePicked
+from ragopt_tui.ui.messages import ExchangePicked, FilterPicked
 from ragopt_tui.ui.widgets.answer_card import AnswerCard
+from ragopt_tui.ui.widgets.scope_chips import ScopeChips
 from ragopt_tui.ui.widgets.split_line import SplitLine
 from ragopt_tui.ui.wording import MUTED, when
 
@@ -31,6 +35,7 @@ class ExchangeCard(VerticalGroup):
         self._answer = AnswerCard(exchange.variant)
         self._reading = Static(_reading(exchange), classes="reading", markup=False)
         self._reading.display = bool(_reading(exchange).plain)
+        self._scope = ScopeChips(exchange.scope)
         self._notes = Static(_notes(exchange), classes="notes", markup=False)
         self._notes.display = bool(_notes(exchange).plain)
 
@@ -41,6 +46,7 @@ class ExchangeCard(VerticalGroup):
             yield SplitLine(Content.styled("You", "bold"), Content.styled(asked, MUTED))
             yield Static(_shown(self.exchange.question), markup=False)
             yield self._reading
+            yield self._scope
         yield self._answer
         yield self._notes
 
@@ -74,6 +80,16 @@ class ExchangeCard(VerticalGroup):
         self._reading.update(reading)
         self._reading.display = bool(reading.plain)
 
+    def show_scope(self, filters: Sequence[Filter]) -> None:
+        """Say which companies and periods the question is read to ask about."""
+        self.exchange.scope = filters
+        self._scope.show(filters)
+
+    @on(ScopeChips.Picked)
+    def _pick_filter(self, event: ScopeChips.Picked) -> None:
+        event.stop()
+        self.post_message(FilterPicked(self.exchange, event.filter))
+
     def show_notes(self) -> None:
         """Say what is known beside the answer: what differs from before, what the user thinks."""
         notes = _notes(self.exchange)
@@ -99,6 +115,8 @@ class ExchangeCard(VerticalGroup):
         """Show the whole answer, with the quotes below one that is not supported."""
         self.exchange.answer, self.exchange.state = answer, "done"
         self.show_reading(answer.resolved_question)
+        if answer.filters:
+            self.show_scope(answer.filters)
         await self._draw(answer)
 
     async def stop(self) -> None:

@@ -1,20 +1,35 @@
-"""Who can answer, with a mark on the one that does."""
+"""Who can answer, as a tree of what was made from what, with a mark on the one that does."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rich.text import Text
 from textual.binding import BindingType
 from textual.widgets import Tree
+from textual.widgets.tree import TreeNode
 
 from ragopt_tui.models.variant import Variant
+from ragopt_tui.plaintext import one_line
 from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.messages import ChooseVariant, Command
 from ragopt_tui.ui.wording import shorten
 
-_NAME_WIDTH = 16
+if TYPE_CHECKING:
+    from ragopt_tui.ui.model_shelf import Entry, Shelf
+
+_GUIDE = 2
+_LEAST_NAME = 8
+_WIDTH_BEFORE_LAYOUT = 30
+
+
+class _Row(NamedTuple):
+    """A variant, how deep it stands, and what is said behind its name."""
+
+    variant: Variant
+    depth: int = 0
+    about: str = ""
 
 
 class ModelTree(Tree[Variant]):
@@ -23,21 +38,29 @@ class ModelTree(Tree[Variant]):
     BINDINGS: ClassVar[list[BindingType]] = bindings("sidebar")
 
     def __init__(self, variants: Sequence[Variant], answering: str) -> None:
+        """Begin with these variants, of which no more is known yet."""
         super().__init__("models")
         self.show_root = False
-        self.guide_depth = 2
+        self.guide_depth = _GUIDE
         self.auto_expand = False
-        self._variants = variants
+        self._rows = [_Row(variant) for variant in variants]
         self._answering = answering
+        self._drawn: dict[str, TreeNode[Variant]] = {}
 
     def on_mount(self) -> None:
-        """Fill the tree."""
+        """Fill the tree, so that it is part of the first frame."""
         self._fill()
 
-    def show(self, variants: Sequence[Variant], answering: str) -> None:
-        """Show these variants, with a mark on the one that answers (by its id)."""
-        self._variants, self._answering = variants, answering
+    def on_resize(self) -> None:
+        """Give names and sizes the room there is."""
         self._fill()
+
+    def show(self, shelf: Shelf, answering: str) -> None:
+        """Show the library, with a mark on the variant that answers (by its id)."""
+        rows = [_Row(entry.variant, entry.depth, _about(entry)) for entry in shelf.entries]
+        if (rows, answering) != (self._rows, self._answering):
+            self._rows, self._answering = rows, answering
+            self._fill()
 
     def on_tree_node_selected(self, event: Tree.NodeSelected[Variant]) -> None:
         """Pass the choice on."""
@@ -50,26 +73,47 @@ class ModelTree(Tree[Variant]):
         self.post_message(Command("choose_model"))
 
     def _fill(self) -> None:
+        marked = self.cursor_node.data if self.cursor_node else None
+        folded = {id for id, node in self._drawn.items() if not node.is_expanded}
         self.clear()
-        groups = (
-            ("", [v for v in self._variants if v.kind == "quotes"]),
-            ("built-in", [v for v in self._variants if v.builtin and v.kind != "quotes"]),
-            ("yours", [v for v in self._variants if not v.builtin]),
-        )
-        for title, variants in groups:
-            branch = self.root if not title else None
-            for variant in variants:
-                branch = branch or self.root.add(Text(title), expand=True)
-                branch.add_leaf(self._label(variant), variant)
+        self._drawn.clear()
+        path: list[TreeNode[Variant]] = [self.root]
+        for row, following in zip(self._rows, (*self._rows[1:], None), strict=True):
+            del path[row.depth + 1 :]
+            has_more = following is not None and following.depth > row.depth
+            path.append(self._add(path[-1], row, has_more, folded))
+        if marked is not None and marked.id in self._drawn:
+            self.move_cursor(self._drawn[marked.id])
 
-    def _label(self, variant: Variant) -> Text:
-        answers = variant.id == self._answering
-        kind = {"quotes": "verbatim", "base": "bf16", "gguf": "GGUF"}[variant.kind]
-        name = variant.name.removeprefix("built-in ")
-        if name == kind:
-            name = "base"
-        if not variant.builtin:
-            kind = "GGUF" if variant.kind == "gguf" else ""
-        label = Text("● " if answers else "○ ", style="bold" if answers else "dim")
-        label.append(shorten(name, _NAME_WIDTH), style="bold" if answers else "")
-        return label.append(f"  {kind}", style="dim")
+    def _add(
+        self, parent: TreeNode[Variant], row: _Row, has_more: bool, folded: set[str]
+    ) -> TreeNode[Variant]:
+        variant, problem = row.variant, one_line(row.variant.problem)
+        room = (self.content_size.width or _WIDTH_BEFORE_LAYOUT) - _GUIDE * row.depth
+        branch = has_more or bool(problem)
+        label = self._label(row, room - (_GUIDE if branch else 0))
+        node = parent.add(label, variant, expand=variant.id not in folded, allow_expand=branch)
+        self._drawn[variant.id] = node
+        if problem:
+            reason = Text(problem, style="dim", no_wrap=True)
+            reason.truncate(max(_LEAST_NAME, room - _GUIDE), overflow="ellipsis")
+            node.add_leaf(reason, variant)
+        return node
+
+    def _label(self, row: _Row, room: int) -> Text:
+        answers = row.variant.id == self._answering
+        width = max(_LEAST_NAME, room - _GUIDE - len(row.about) - 1)
+        mark = "!" if row.variant.problem else "●" if answers else "○"
+        bold = "bold" if answers else ""
+        label = Text(f"{mark} ", style=bold or "dim")
+        label.append(f"{shorten(row.variant.name, width):<{width}} ", style=bold)
+        return label.append(row.about, style="dim")
+
+
+def _about(entry: Entry) -> str:
+    """Give the form and size of a variant, and a cross where it does not fit in memory."""
+    from ragopt_tui.ui.variant_words import form, size
+
+    record = entry.record
+    parts = [form(record), size(record.bytes) if record.files else "", "" if entry.fits else "✗"]
+    return " ".join(filter(None, parts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import events
+from textual import events, on
 from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import TextArea
@@ -52,7 +52,9 @@ class Prompt(TextArea):
         self.completing = False
         self._history: list[str] = []
         self._at = 0
-        self._draft = ""
+        self._draft = "", False
+        self.as_written = False
+        """Whether what stands here is to be asked as it is, whatever was asked before."""
 
     def action_send(self) -> None:
         """Send what is typed; while commands are listed, take the one that is marked."""
@@ -73,13 +75,17 @@ class Prompt(TextArea):
         """Empty the prompt and remember what was sent."""
         if not self._history or self._history[-1] != text:
             self._history = [*self._history, text][-_HISTORY:]
-        self._at = len(self._history)
-        self.text = ""
+        self.put("")
 
-    def put(self, text: str) -> None:
+    def put(self, text: str, as_written: bool = False) -> None:
         """Replace what is typed and stand at its end."""
-        self.text = text
-        self.move_cursor(self.document.end)
+        self._at = len(self._history)
+        self._show(text, as_written)
+
+    @on(TextArea.Changed)
+    def _begin_anew(self) -> None:
+        if not self.text:
+            self.as_written = False
 
     async def _on_key(self, event: events.Key) -> None:
         if self.completing and event.key in ("up", "down", "tab", "escape"):
@@ -91,16 +97,18 @@ class Prompt(TextArea):
 
     def action_cursor_up(self, select: bool = False) -> None:
         """Go up a line, or to the question before at the first one."""
-        if not select and self.cursor_at_first_line and self._at > 0:
+        first = self.navigator.is_first_wrapped_line(self.cursor_location)
+        if not select and first and self._at > 0:
             if self._at == len(self._history):
-                self._draft = self.text
+                self._draft = self.text, self.as_written
             self._show_history(self._at - 1)
         else:
             super().action_cursor_up(select)
 
     def action_cursor_down(self, select: bool = False) -> None:
         """Go down a line, or to the question after at the last one."""
-        if not select and self.cursor_at_last_line and self._at < len(self._history):
+        last = self.navigator.is_last_wrapped_line(self.cursor_location)
+        if not select and last and self._at < len(self._history):
             self._show_history(self._at + 1)
         else:
             super().action_cursor_down(select)
@@ -115,4 +123,8 @@ class Prompt(TextArea):
 
     def _show_history(self, at: int) -> None:
         self._at = at
-        self.put(self._history[at] if at < len(self._history) else self._draft)
+        self._show(*((self._history[at], False) if at < len(self._history) else self._draft))
+
+    def _show(self, text: str, as_written: bool) -> None:
+        self.text, self.as_written = text, as_written
+        self.move_cursor(self.document.end)

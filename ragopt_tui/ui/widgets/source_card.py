@@ -47,7 +47,9 @@ class SourceCard(Widget, can_focus=True):
         head = Content.assemble(
             (number, "bold $text-accent"), (shorten(passage.file, width - len(number)), "bold")
         )
-        about = [Content.styled(one_line(line, width), MUTED) for line in _about(passage)]
+        also_in = self.evidence.hits[self.n - 1].also_in
+        said = [*_about(passage), *([f"also in {', '.join(also_in)}"] if also_in else [])]
+        about = [Content.styled(one_line(line, width), MUTED) for line in said]
         since = about_source(self.evidence.change_of(passage.file))
         if since:
             about.insert(0, since)

@@ -40,7 +40,7 @@ class TopBar(Horizontal):
 
     def show_title(self, title: str) -> None:
         """Show the title of the open conversation; the end of a long one gives way."""
-        self._title.update(f"{without_controls(title)} ·" if title else "")
+        self._title.update(without_controls(title))
 
     def choose(self, tab: str) -> None:
         """Mark the tab that is open."""

@@ -6,6 +6,7 @@ import dataclasses
 
 from ragopt_tui.chat.answer import Answer
 from ragopt_tui.chat.conversations.difference import difference
+from ragopt_tui.knowledge.scope import Filter
 from tests.chat.conversations.exchanges import answered, stopped
 from tests.ui.scripted import HITS, QUESTION, quotes_answer, refusal, unsupported
 
@@ -68,3 +69,13 @@ def test_files_of_one_name_that_changed_and_settings_that_did() -> None:
 def test_nothing_is_said_where_there_is_no_answer_to_compare() -> None:
     assert difference(stopped(QUESTION), answered(QUESTION)) == ""
     assert difference(answered(QUESTION), stopped(QUESTION)) == ""
+
+
+def test_a_question_asked_without_one_of_its_periods_and_with_another_again() -> None:
+    before, after = answered(QUESTION), answered(QUESTION)
+    before.scope = [Filter("period", "FY2022", "2022", "removed")]
+    after.scope = [Filter("period", "FY2023", "2023", "removed")]
+    assert difference(before, after) == (
+        "Since 14 March 2025, 12:00: asked without FY2023; asked with FY2022 again;"
+        " the text is the same."
+    )

@@ -9,6 +9,7 @@ from markdown_it import MarkdownIt
 
 from ragopt_tui.chat.conversations.export import to_markdown
 from ragopt_tui.chat.exchange import Exchange
+from ragopt_tui.knowledge.scope import Filter, OtherScope
 from tests.chat.conversations.exchanges import DOCS, NOON, answered, stopped
 from tests.ui.scripted import quotes_answer, refusal, unsupported
 
@@ -54,6 +55,23 @@ def test_refused_stopped_failed_repeated_and_corrected_are_told_apart() -> None:
     assert "*Since noon: the text differs.*" in text
     assert "*Marked as a bad answer.*\n\nCorrected answer:\n\n> 14.2 %\n> of it" in text
     assert "Read as: What was Northwind's q?" in text
+
+
+def test_companies_and_periods_are_named_with_what_became_of_them_and_where_sources_differ() -> (
+    None
+):
+    scope = [
+        Filter("company", "North*wind", "North", "used"),
+        Filter("period", "FY2023", "2023", "used"),
+        Filter("period", "FY2022", "2022", "relaxed"),
+        Filter("period", "FY2021", "2021", "removed"),
+    ]
+    other = (OtherScope(1, "period", "FY2023", "FY[2019]"),)
+    asked = answered("q", dataclasses.replace(quotes_answer("q"), other_scope=other))
+    asked.scope = scope
+    text = markdown(asked)
+    assert "Looked in: North\\*wind · FY2023; Too little there: FY2022; Left out: FY2021" in text
+    assert "**Another period:** \\[1\\] is about FY\\[2019\\], not FY2023." in text
 
 
 def test_a_long_question_is_whole_below_a_short_heading() -> None:

@@ -29,6 +29,16 @@ def test_a_file_has_the_hash_that_sha256sum_prints(tmp_path: Path) -> None:
     assert hash_of(file) == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+def test_a_split_model_has_a_hash_of_all_its_parts(tmp_path: Path) -> None:
+    parts = [tmp_path / f"m-0000{n}-of-00002.gguf" for n in (1, 2)]
+    for part in parts:
+        part.write_bytes(part.name.encode())
+    assert [state.path for state in variant_files(parts[0])] == [str(part) for part in parts]
+    before = hash_of(parts[0])
+    parts[1].write_bytes(b"another")
+    assert hash_of(parts[0]) != before
+
+
 def test_a_folder_has_the_hash_of_the_list_that_sha256sum_prints(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     (tmp_path / "config.json").write_bytes(b"{}")

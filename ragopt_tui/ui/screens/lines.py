@@ -1,4 +1,4 @@
-"""A better answer in the user's words."""
+"""Asks for several lines of text."""
 
 from __future__ import annotations
 
@@ -13,27 +13,25 @@ from textual.widgets import Static, TextArea
 from ragopt_tui.plaintext import one_line
 
 
-class Correction(ModalScreen[str | None]):
-    """Gives the corrected answer, empty to take it back, or None where nothing is to change."""
+class Lines(ModalScreen[str | None]):
+    """Gives the text that was typed, or None where nothing is to change."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back"),
         Binding("ctrl+s", "save", "Save", priority=True),
     ]
 
-    def __init__(self, question: str, text: str) -> None:
+    def __init__(self, title: str, text: str, hint: str) -> None:
         super().__init__()
-        self._question, self._text = question, text
+        self._title, self._text, self._hint = title, text, hint
 
     def compose(self) -> ComposeResult:
-        """Draw the question and the answer to be corrected."""
+        """Draw what is asked for, the text, and what Ctrl+S does."""
         with Vertical(classes="dialog -wide"):
-            yield Static(one_line(self._question), classes="dialog-title", markup=False)
+            yield Static(one_line(self._title), classes="dialog-title", markup=False)
             yield TextArea(self._text, soft_wrap=True, compact=True, tab_behavior="focus")
             yield Static(
-                "Ctrl+S keeps it beside the answer; an empty one is taken back · Esc goes back",
-                classes="dialog-hint",
-                markup=False,
+                f"Ctrl+S {self._hint} · Esc goes back", classes="dialog-hint", markup=False
             )
 
     def action_save(self) -> None:

@@ -1,0 +1,50 @@
+"""The path from a variant to a GGUF file: which variants have one, what is between, what it takes."""
+
+from __future__ import annotations
+
+from ragopt_tui.conversion.quantisations import OUTPUT_TYPES, OutputType, quantisation
+from ragopt_tui.models.record import VariantRecord
+
+_UNQUANTISED: dict[str, OutputType] = {"bf16": "BF16", "fp16": "F16", "fp32": "F32"}
+_BITS = {"F32": 32.0, "F16": 16.0, "BF16": 16.0, "Q8_0": 8.5}
+_ROOM = 1.05
+
+
+def can_be_shipped(record: VariantRecord) -> bool:
+    """Whether a variant can become a GGUF file in fewer bits without losing what it has lost before."""
+    facts, kind = record.facts, record.variant.kind
+    if record.variant.path is None or record.variant.problem:
+        return False
+    if kind == "gguf":
+        return facts.quantisation in _UNQUANTISED.values() and facts.lora is None
+    if kind == "adapter":
+        return facts.format == "safetensors" and bool(record.variant.parent)
+    return kind in ("base", "merged") and facts.format == "safetensors" and not facts.quantisation
+
+
+def between(record: VariantRecord, to: str) -> OutputType:
+    """Give what a model is converted to: `to`, if it can be, or what loses nothing."""
+    for output in OUTPUT_TYPES:
+        if output == to:
+            return output
+    return _UNQUANTISED.get(record.facts.dtype, "F16")
+
+
+def result_bytes(model: VariantRecord, to: str) -> int:
+    """Estimate the bytes of a model as GGUF of type `to`; of an adapter, give its base."""
+    parameters = model.facts.parameters or model.bytes // 2
+    bits = _BITS[to] if to in _BITS else quantisation(to).bits
+    return int(parameters * bits / 8)
+
+
+def bytes_needed(start: VariantRecord, model: VariantRecord, to: str) -> int:
+    """Estimate the disk that the path takes at its widest, in bytes: all that stands between.
+
+    `model` is the base of an adapter, else `start` itself.
+    """
+    total = result_bytes(model, to)
+    if start.variant.kind == "adapter":
+        total += model.bytes
+    if start.variant.kind != "gguf" and between(model, to) != to:
+        total += result_bytes(model, between(model, to))
+    return int(total * _ROOM)

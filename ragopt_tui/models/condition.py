@@ -1,0 +1,64 @@
+"""What keeps a variant from answering now, found without reading its weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ragopt_tui.models.adapter_base import no_base
+from ragopt_tui.models.inspection_adapter import ADAPTER_CONFIG
+from ragopt_tui.models.record import VariantRecord
+
+Known = Callable[[str], VariantRecord | None]
+
+
+def problem_of(record: VariantRecord, known: Known) -> str:
+    """Say in a sentence why a variant cannot answer, or ""; `known` gives records by id."""
+    variant = record.variant
+    if variant.problem or variant.path is None or variant.builtin:
+        return variant.problem
+    return (
+        _missing(record, variant.path)
+        or (_of_base(record, known) if variant.kind == "adapter" else "")
+        or _template(record, known)
+    )
+
+
+def _missing(record: VariantRecord, path: Path) -> str:
+    folder = str(path if record.facts.format == "safetensors" else path.parent)
+    for file in record.files:
+        # Joined as text: a list of hundreds of variants looks at thousands of files.
+        place = f"{folder}/{file.name}"
+        try:
+            size = os.stat(place).st_size  # noqa: PTH116
+        except OSError:
+            if not path.exists():
+                return f"{path} is gone."
+            return f"{folder} lacks {file.name}, one of its files."
+        if size != file.size and _holds_weights(file.name):
+            return f"{place} has {size:,} bytes, {file.size:,} when it was added."
+    return ""
+
+
+def _holds_weights(name: str) -> bool:
+    return name.endswith((".safetensors", ".gguf")) or name == ADAPTER_CONFIG
+
+
+def _of_base(record: VariantRecord, known: Known) -> str:
+    if not record.variant.parent:
+        return no_base(record)
+    base = known(record.variant.parent)
+    if base is None:
+        return f"Its base {record.variant.parent} is not in the library any more."
+    path = base.variant.path
+    problem = base.variant.problem or (path and not base.variant.builtin and _missing(base, path))
+    return f"Its base {base.variant.name} cannot answer: {problem}" if problem else ""
+
+
+def _template(record: VariantRecord, known: Known) -> str:
+    base = known(record.variant.parent) if record.variant.kind == "adapter" else None
+    for each in (record, base):
+        if each is not None and (each.chat_template or each.facts.own_chat_template):
+            return ""
+    return f"{record.variant.name} has no chat template: how to talk to it is unknown. Give it one."
