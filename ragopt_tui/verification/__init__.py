@@ -1,0 +1,1 @@
+"""What a variant keeps of the one that it was made from: measured, judged and explained."""
