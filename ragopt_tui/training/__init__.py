@@ -1,0 +1,1 @@
+"""Fine-tuning: data sets, configuration, plans, the job that trains, and its curves."""
