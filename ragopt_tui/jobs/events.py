@@ -14,7 +14,14 @@ JsonValue = str | float | bool | None | list["JsonValue"] | dict[str, "JsonValue
 
 
 class JobCancelled(Exception):
-    """Raised inside a job that was asked to stop; the runner records it as cancelled."""
+    """Raised inside a job that was asked to stop; the runner records it as cancelled.
+
+    `message` says where it stopped, `hint` what can be done now.
+    """
+
+    def __init__(self, message: str = "Cancelled.", hint: str = "") -> None:
+        self.message, self.hint = message, hint
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,8 @@ class JobProgress:
     unit: str
     detail: str
     eta_seconds: float | None
+    place: str = ""
+    """Which stage of several this is, such as `2 of 6`; "" in a job of one."""
 
     @property
     def fraction(self) -> float | None:
@@ -43,17 +52,29 @@ class JobProgress:
             unit=str(event.get("unit", "")),
             detail=str(event.get("detail", "")),
             eta_seconds=event.get("eta_seconds"),
+            place=str(event.get("place") or ""),
         )
+
+    @property
+    def title(self) -> str:
+        """What the job is at, and where that stands among its stages: `2 of 6 · converting`."""
+        return " · ".join(filter(None, [self.place, self.stage]))
 
 
 class Reporter:
     """A job's way to say what it does; safe to use from several threads."""
 
     def __init__(self, events_file: Path) -> None:
+        self.folder = events_file.parent
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         self._fd = os.open(events_file, flags, 0o600)
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
+        self._place = ""
+
+    def begin_stage(self, number: int, of: int) -> None:
+        """Have all further progress be that of stage `number`, from 1, of so many."""
+        self._place = f"{number} of {of}"
 
     def event(self, type: str, **values: JsonValue) -> None:
         """Append one event; `values` must be JSON-ready. Raises OSError when it cannot be written."""
@@ -82,6 +103,7 @@ class Reporter:
             unit=unit,
             detail=detail,
             eta_seconds=eta,
+            place=self._place,
         )
 
     def message(self, text: str) -> None:

@@ -46,8 +46,8 @@ def _stop_on_signals(report: Reporter) -> None:
 def _outcome(spec: JobSpec, report: Reporter, folder: JobFolder) -> JobResult:
     try:
         result = _target(spec.target)(spec.parameters, report)
-    except JobCancelled:
-        return JobResult("cancelled", "Cancelled.")
+    except JobCancelled as stop:
+        return JobResult("cancelled", stop.message, stop.hint)
     except RagoptError as error:
         traceback.print_exc()
         return JobResult("failed", error.message, error.hint)

@@ -21,6 +21,9 @@ from ragopt_tui.jobs.folder import JobFolder, JobResult, JobSpec, write_aside
 from ragopt_tui.jobs.job import Job
 from ragopt_tui.settings import folders
 
+GRACE_SECONDS = 10.0
+"""How long a job may take to stop; one with `grace_seconds` among its parameters says it itself."""
+
 _POLL_SECONDS = 0.05
 
 
@@ -72,7 +75,7 @@ def find(id_prefix: str) -> Job:
     raise RagoptError(f"There is no job {id_prefix!r}.", "`ragopt-tui jobs` lists them.")
 
 
-def cancel(job: Job, grace_seconds: float = 10.0) -> None:
+def cancel(job: Job, grace_seconds: float | None = None) -> None:
     """Ask a job to stop and wait until it has; after `grace_seconds` its processes are killed.
 
     Does nothing to a job that has ended.
@@ -80,6 +83,8 @@ def cancel(job: Job, grace_seconds: float = 10.0) -> None:
     pid = job.folder.process_id()
     if pid is None:
         return
+    if grace_seconds is None:
+        grace_seconds = float(job.spec.parameters.get("grace_seconds", GRACE_SECONDS))
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
     in_time = _ended_within(job.folder, grace_seconds)
