@@ -1,0 +1,80 @@
+"""The base that a configuration names: a model of the library, or the architecture of a preset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ragopt_tui.errors import RagoptError
+from ragopt_tui.models.inspection import read_json
+from ragopt_tui.models.model_files import is_gguf
+from ragopt_tui.models.store import VariantStore
+from ragopt_tui.models.variant import Variant
+from ragopt_tui.plaintext import one_line
+from ragopt_tui.training.config_reading import ConfigError
+from ragopt_tui.training.presets import known_architecture
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a run is trained on; `folder` is None where only its architecture is known."""
+
+    name: str
+    architecture: Mapping[str, Any]
+    folder: Path | None = None
+    id: str = ""
+    """Its id in the library; "" where it is not in it."""
+
+
+def find_base(name: str, store: VariantStore) -> Base:
+    """Find the base that a configuration names.
+
+    Raises ConfigError where there is none of that name, or one that cannot be trained; RagoptError
+    where its files cannot be read.
+    """
+    try:
+        variant = store.find(name)
+    except RagoptError as error:
+        architecture = known_architecture(name)
+        if architecture is not None:
+            return Base(name, architecture)
+        raise ConfigError(f"base: {error.message}", error.hint, key="base") from error
+    return Base(
+        variant.name, read_json(_folder(variant) / "config.json"), _folder(variant), variant.id
+    )
+
+
+def find_adapter(name: str, base: Base, store: VariantStore) -> Path:
+    """Find the adapter that is trained further; raises ConfigError if it is none, or of another base."""
+    try:
+        variant = store.find(name)
+    except RagoptError as error:
+        raise ConfigError(
+            f"continue_from: {error.message}", error.hint, key="continue_from"
+        ) from error
+    shown = one_line(variant.name)
+    if variant.kind != "adapter" or variant.path is None or is_gguf(variant.path):
+        told = f"continue_from: {shown} is no adapter of PEFT's."
+        raise ConfigError(told, "Name an adapter, or its base as base.", key="continue_from")
+    if variant.problem:
+        raise ConfigError(f"continue_from: {variant.problem}", key="continue_from")
+    if base.id and variant.parent and variant.parent != base.id:
+        told = f"continue_from: {shown} was trained on {variant.parent}, not on {base.id}."
+        raise ConfigError(told, f"Write base: {variant.parent}.", key="continue_from")
+    return variant.path
+
+
+def _folder(variant: Variant) -> Path:
+    shown = one_line(variant.name)
+    if variant.kind == "adapter":
+        told = f"base: {shown} is an adapter."
+        hint = f"Write base: {variant.parent or 'its base'} and continue_from: {variant.id}."
+        raise ConfigError(told, hint, key="base")
+    if variant.path is None or is_gguf(variant.path):
+        told = f"base: {shown} cannot be trained: that needs a model in Hugging Face format."
+        raise ConfigError(told, "`ragopt-tui models list` names all.", key="base")
+    if variant.problem:
+        raise ConfigError(f"base: {variant.problem}", key="base")
+    return variant.path
