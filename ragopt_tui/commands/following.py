@@ -50,7 +50,7 @@ def _follow(job: Job) -> None:
         while job.state == "running":
             now = job.progress()
             if now:
-                stage = one_line(f"{now.stage} {'' if now.unit == 'bytes' else now.unit}")
+                stage = one_line(f"{now.title} {'' if now.unit == 'bytes' else now.unit}")
                 bar.update(
                     task,
                     description=stage,

@@ -30,6 +30,17 @@ def between(record: VariantRecord, to: str) -> OutputType:
     return _UNQUANTISED.get(record.facts.dtype, "F16")
 
 
+def steps_between(start: VariantRecord, model: VariantRecord, to: str) -> int:
+    """Count the steps from a variant to a GGUF of type `to`.
+
+    `model` is the base of an adapter, else `start` itself.
+    """
+    if start.variant.kind == "gguf":
+        return int(start.facts.quantisation != to)
+    merging = int(start.variant.kind == "adapter")
+    return merging + 1 + int(between(model, to) != to)
+
+
 def result_bytes(model: VariantRecord, to: str) -> int:
     """Estimate the bytes of a model as GGUF of type `to`; of an adapter, give its base."""
     parameters = model.facts.parameters or model.bytes // 2

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ragopt_tui.conversion import steps
 from ragopt_tui.conversion.convert import check_convertible
-from ragopt_tui.conversion.path import between, bytes_needed
+from ragopt_tui.conversion.path import between, bytes_needed, steps_between
 from ragopt_tui.conversion.quantisations import OUTPUT_TYPES, quantisation
-from ragopt_tui.conversion.steps import Onto, Workshop
+from ragopt_tui.conversion.steps import Check, Onto, Workshop
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.record import VariantRecord
 
@@ -25,38 +25,75 @@ def ship(
     onto: Onto = "original",
     documents: Sequence[str] = (),
     keep: bool = False,
+    check: Check | None = None,
 ) -> VariantRecord:
     """Take a variant through all steps that it needs to become a GGUF of type `to`.
 
-    What stands between is removed at the end, unless `keep` or it was in the library before.
-    Raises RagoptError before work starts where the path cannot be walked to its end; JobCancelled.
+    `check` looks at what each step made, and ends the path where it is broken. What stands between
+    is removed at the end, unless `keep` or it was in the library before; it stays where the path
+    ends early. Raises RagoptError before work starts where the path cannot be walked to its end,
+    and what `check` raises; JobCancelled.
     """
     start = steps.check_step(shop, id)
     wanted = to.upper() if to.upper() in OUTPUT_TYPES else quantisation(to).name
     if start.variant.kind not in ("adapter", "base", "merged", "gguf"):
         raise RagoptError(f"{start.variant.name} cannot be made a GGUF file.")
-    _check_path(shop, start, wanted)
-    intermediates: list[VariantRecord] = []
+    model = _check_path(shop, start, wanted)
+    walk = _Walk(shop, steps_between(start, model, wanted), keep, check)
     now = start
     if now.variant.kind == "adapter":
-        now = steps.merged(shop, [(id, 1.0)], onto)
-        _note(shop, now, intermediates, keep)
+        now = walk.step(lambda: steps.merged(shop, [(id, 1.0)], onto))
     if now.variant.kind in ("base", "merged"):
-        output = between(now, wanted)
-        now = steps.converted(shop, now.variant.id, output)
-        if output != wanted:
-            _note(shop, now, intermediates, keep)
+        source, output = now.variant.id, between(now, wanted)
+        now = walk.step(lambda: steps.converted(shop, source, output), last=output == wanted)
     if now.facts.quantisation != wanted:
-        now = steps.quantised(shop, now.variant.id, wanted, documents)
-    if not keep and intermediates:
-        now = shop.store.set_parent(now.variant.id, id)
-        for record in intermediates:
-            shop.store.remove(record.variant.id)
-            shop.store.purge(record.variant.id)
+        source = now.variant.id
+        now = walk.step(lambda: steps.quantised(shop, source, wanted, documents), last=True)
+    if walk.between:
+        now = _cleaned_up(shop, now.variant.id, id, walk.between)
     return now
 
 
-def _check_path(shop: Workshop, start: VariantRecord, to: str) -> None:
+class _Walk:
+    """The steps of a path, each followed by its check: a stage each."""
+
+    def __init__(self, shop: Workshop, steps: int, keep: bool, check: Check | None) -> None:
+        self.between: list[str] = []
+        self._shop, self._keep, self._check = shop, keep, check
+        self._stages = steps * 2 if check else steps
+        self._stage = 0
+
+    def step(self, make: Callable[[], VariantRecord], *, last: bool = False) -> VariantRecord:
+        """Take a step; what it makes is noted as standing in between unless it is the `last`."""
+        self._begin_stage()
+        record = make()
+        made_for_this = _INTERMEDIATE in record.tags or record.variant.id in self._shop.new
+        if not last and not self._keep and made_for_this:
+            # Before it is checked, so that a path that goes on later knows it as such.
+            record = self._shop.store.tag(record.variant.id, (_INTERMEDIATE,))
+            self.between.append(record.variant.id)
+        if self._check is not None:
+            self._begin_stage()
+            self._check(record)
+        return record
+
+    def _begin_stage(self) -> None:
+        self._stage += 1
+        self._shop.report.begin_stage(self._stage, self._stages)
+
+
+def _cleaned_up(shop: Workshop, id: str, origin: str, between: Sequence[str]) -> VariantRecord:
+    """Set what was made on what the path began with, and remove what stands between."""
+    shop.store.keep_earlier_verifications(id, between)
+    record = shop.store.set_parent(id, origin)
+    for each in between:
+        shop.store.remove(each)
+        shop.store.purge(each)
+    return record
+
+
+def _check_path(shop: Workshop, start: VariantRecord, to: str) -> VariantRecord:
+    """Give the model that is converted; raises RagoptError if the path does not lead to its end."""
     is_adapter = start.variant.kind == "adapter"
     model = steps.common_base(shop.store, [start]) if is_adapter else start
     needed = bytes_needed(start, model, to)
@@ -70,9 +107,4 @@ def _check_path(shop: Workshop, start: VariantRecord, to: str) -> None:
         )
     if start.variant.kind != "gguf":
         check_convertible(shop.converter(), Path(str(model.variant.path)))
-
-
-def _note(shop: Workshop, record: VariantRecord, between: list[VariantRecord], keep: bool) -> None:
-    """Note a variant that stands between, if it was made only for that."""
-    if not keep and (_INTERMEDIATE in record.tags or record.variant.id in shop.new):
-        between.append(shop.store.tag(record.variant.id, (_INTERMEDIATE,)))
+    return model

@@ -19,7 +19,7 @@ from ragopt_tui.conversion.converter import Converter, fetch_converter, find_con
 from ragopt_tui.conversion.quantisations import OutputType, quantisation
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.jobs.events import Reporter
-from ragopt_tui.models.inspection import RECORD_FILE
+from ragopt_tui.models.inspection import OWN_FILES
 from ragopt_tui.models.record import VariantRecord
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.models.variant import VariantKind
@@ -32,6 +32,8 @@ IMPORTANCE_TOKENS = 64 * 512
 """How many tokens of the documents importance is measured on, at most."""
 
 Onto = Literal["original", "nf4"]
+Check = Callable[[VariantRecord], None]
+"""Compares what a step made with what it was made from; raises RagoptError if it is broken."""
 
 _IDENTIFYING = (".safetensors", ".gguf", ".json", ".model", ".jinja")
 
@@ -213,7 +215,7 @@ def _state(records: Sequence[VariantRecord]) -> str:
         path = _path(record)
         files = [path] if path.is_file() else sorted(path.iterdir())
         for file in files:
-            if file.suffix in _IDENTIFYING and file.is_file() and file.name != RECORD_FILE:
+            if file.suffix in _IDENTIFYING and file.is_file() and file.name not in OWN_FILES:
                 status = file.stat()
                 digest.update(f"{file.name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     return digest.hexdigest()

@@ -15,6 +15,10 @@ from ragopt_tui.models.variant import Variant, VariantKind
 from ragopt_tui.plaintext import one_line
 
 RECORD_FILE = "variant.json"
+REPORT_FILE = "report.json"
+OWN_FILES = (RECORD_FILE, REPORT_FILE)
+"""What the library keeps in a variant's folder beside the files of the model."""
+
 _ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 _WHOLE_FILES = ("model.safetensors", "model.safetensors.index.json")
 _DESCRIBING = (".json", ".jinja", ".model", ".txt", ".md")
@@ -159,7 +163,7 @@ def pickled_only(folder: Path) -> NotAModel:
 
 
 def _describes(file: Path) -> bool:
-    hidden = file.name.startswith(".") or file.name == RECORD_FILE
+    hidden = file.name.startswith(".") or file.name in OWN_FILES
     return file.suffix in _DESCRIBING and not hidden and file.is_file()
 
 

@@ -9,12 +9,13 @@ import re
 import secrets
 import shutil
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.models.inspection import RECORD_FILE
+from ragopt_tui.models.inspection import RECORD_FILE, REPORT_FILE, read_json
 from ragopt_tui.models.record import VariantRecord, read_record
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
@@ -84,6 +85,18 @@ class LibraryFolder:
         aside = folder / f".{RECORD_FILE}.{os.getpid()}"
         aside.write_text(json.dumps(values, indent=1), encoding="utf-8")
         aside.replace(folder / RECORD_FILE)
+
+    def write_report(self, id: str, report: Mapping[str, Any]) -> None:
+        """Write what a verification found beside variant.json, so that it appears whole."""
+        folder = self.path / id
+        aside = folder / f".{REPORT_FILE}.{os.getpid()}"
+        aside.write_text(json.dumps(report, allow_nan=False, indent=1), encoding="utf-8")
+        aside.replace(folder / REPORT_FILE)
+
+    def read_report(self, id: str) -> dict[str, Any]:
+        """Read what a verification found, empty if there is none; raises RagoptError if damaged."""
+        file = self.path / id / REPORT_FILE
+        return read_json(file) if file.is_file() else {}
 
     def create(self, record: VariantRecord) -> None:
         """Make the folder of a variant with its record, so that it appears whole."""

@@ -16,6 +16,7 @@ from ragopt_tui.models.inspection import RECORD_FILE, Inspection, inspect
 from ragopt_tui.models.library_folder import Trashed
 from ragopt_tui.models.reading import VariantReader
 from ragopt_tui.models.record import ModelFacts, Source, VariantFile, VariantRecord, read_record
+from ragopt_tui.models.standing import earlier_steps
 from ragopt_tui.models.variant import Variant, VariantKind, builtin_variants
 from ragopt_tui.plaintext import one_line
 
@@ -145,6 +146,41 @@ class VariantStore(VariantReader):
         """Say which variant a made one comes from, where those in between are to go."""
         return self._change(id, lambda record: record.changed(parent=parent))
 
+    def keep_verification(
+        self, id: str, report: Mapping[str, Any], summary: Mapping[str, Any]
+    ) -> VariantRecord:
+        """Keep what a verification found: the whole `report` beside variant.json, and its summary.
+
+        `summary` names the `verdict`, and the `state` and `parent_state` of the files that were
+        compared, by which `standing_of` knows whether it still holds. What was kept of the steps
+        before stays.
+        """
+
+        def verified(record: VariantRecord) -> VariantRecord:
+            before = self._report(id).get("before") or []
+            self.folder.write_report(id, {**report, "before": before})
+            kept = {**summary, "before": earlier_steps(record)}
+            return replace(record, verification=kept)
+
+        return self._change(id, verified)
+
+    def keep_earlier_verifications(self, id: str, earlier: Sequence[str]) -> VariantRecord:
+        """Keep with a variant how those between it and its origin were verified, as they are to go."""
+        records = [self.record(each) for each in earlier]
+        kept = [each for each in records if each.verification]
+
+        def with_earlier(record: VariantRecord) -> VariantRecord:
+            if record.verification is None:
+                return record
+            reports = [self._report(each.variant.id) for each in kept]
+            self.folder.write_report(id, {**self._report(id), "before": reports})
+            summaries = [each.verification for each in kept]
+            # Another variant may come to have the id of the parent that goes.
+            gone = {"parent_state": "", "before": summaries}
+            return replace(record, verification=record.verification | gone)
+
+        return self._change(id, with_earlier)
+
     def set_files(self, id: str, files: Iterable[VariantFile]) -> VariantRecord:
         """Keep the files of a variant, with the hashes that were computed."""
         return self._change(id, lambda record: replace(record, files=tuple(files)))
@@ -175,6 +211,13 @@ class VariantStore(VariantReader):
         """Delete a variant in the trash for good, with its files in the library."""
         with self.folder.changing():
             self.folder.delete_from_trash(id)
+
+    def _report(self, id: str) -> dict[str, Any]:
+        try:
+            return self.folder.read_report(id)
+        except RagoptError:
+            # A damaged report is replaced by the one to be written.
+            return {}
 
     def _change(self, id: str, change: Callable[[VariantRecord], VariantRecord]) -> VariantRecord:
         with self.folder.changing():

@@ -44,7 +44,7 @@ def _of_model(job: ModelJob, width: int) -> Content:
         return _drawn(job.title, None, "starting", "", width)
     seconds = progress.eta_seconds
     left = "" if seconds is None else f"{duration(seconds, whole=True)} left"
-    about = " · ".join(filter(None, [progress.stage, left]))
+    about = " · ".join(filter(None, [progress.title, left]))
     return _drawn(job.title, progress.fraction, about, progress.detail, width)
 
 
