@@ -1,7 +1,8 @@
 """The commands, thin: each imports what it needs when it runs.
 
 Exit codes: 0 done, 1 failed (one sentence on standard error), 2 wrong usage,
-3 the documents do not say (`ask` with a single question), 130 interrupted.
+3 the documents do not say (`ask` with a single question), 4 degraded and 5 broken (`verify`),
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from ragopt_tui import __version__
 from ragopt_tui.commands.conversion_arguments import add_conversion
 from ragopt_tui.commands.models_arguments import add_models
+from ragopt_tui.commands.verify_arguments import add_verify
 from ragopt_tui.errors import RagoptError
 
 FAILED, REFUSED, INTERRUPTED = 1, 3, 130
@@ -139,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_chats(commands.add_parser("chats", help="list, show and export conversations"))
     add_models(commands.add_parser("models", help="the library of models that can answer"))
     add_conversion(commands)
+    add_verify(commands)
     return parser
 
 

@@ -23,17 +23,18 @@ from ragopt_tui.models.variant import Variant
 from ragopt_tui.settings import folders
 
 
-def merge(adapters: Sequence[str], onto: str, as_json: bool) -> int:
+def merge(adapters: Sequence[str], onto: str, verify: bool, as_json: bool) -> int:
     """Merge adapters, written as NAME or NAME=WEIGHT, into their base."""
     chosen = [_weighted(text) for text in adapters]
     name = " + ".join(variant.name for variant, _ in chosen)
-    return _finished(start_merge([(v.id, weight) for v, weight in chosen], name, onto), as_json)
+    pairs = [(variant.id, weight) for variant, weight in chosen]
+    return _finished(start_merge(pairs, name, onto, verify=verify), as_json)
 
 
-def convert(name: str, to: str, as_json: bool) -> int:
+def convert(name: str, to: str, verify: bool, as_json: bool) -> int:
     """Make a GGUF file of a variant."""
     variant = _variant(name)
-    return _finished(start_convert(variant.id, variant.name, to.upper()), as_json)
+    return _finished(start_convert(variant.id, variant.name, to.upper(), verify=verify), as_json)
 
 
 def fetch_converter(as_json: bool) -> int:
@@ -41,11 +42,16 @@ def fetch_converter(as_json: bool) -> int:
     return _finished(start_fetching(), as_json)
 
 
-def quantize(name: str, to: str, importance: str, requantize: bool, as_json: bool) -> int:
+def quantize(
+    name: str, to: str, *, importance: str, requantize: bool, verify: bool, as_json: bool
+) -> int:
     """Write a GGUF variant in fewer bits."""
     wanted, variant = quantisation(to).name, _variant(name)
-    docs = str(Path(importance).resolve()) if importance else ""
-    return _finished(start_quantize(variant.id, variant.name, wanted, docs, requantize), as_json)
+    docs = _docs(importance)
+    job = start_quantize(
+        variant.id, variant.name, wanted, docs, requantize, verify=verify, texts=docs
+    )
+    return _finished(job, as_json)
 
 
 def list_quantisations(as_json: bool) -> int:
@@ -62,11 +68,21 @@ def list_quantisations(as_json: bool) -> int:
     return 0
 
 
-def ship(name: str, to: str, *, onto: str, importance: str, keep: bool, as_json: bool) -> int:
+def ship(
+    name: str, to: str, *, onto: str, importance: str, keep: bool, verify: bool, as_json: bool
+) -> int:
     """Take a variant all the way to a GGUF file."""
-    variant = _variant(name)
-    docs = str(Path(importance).resolve()) if importance else ""
-    job = start_ship(variant.id, variant.name, to.upper(), onto=onto, docs=docs, keep=keep)
+    variant, docs = _variant(name), _docs(importance)
+    job = start_ship(
+        variant.id,
+        variant.name,
+        to.upper(),
+        onto=onto,
+        docs=docs,
+        keep=keep,
+        verify=verify,
+        texts=docs,
+    )
     return _finished(job, as_json)
 
 
@@ -92,6 +108,10 @@ def _weighted(text: str) -> tuple[Variant, float]:
         return _variant(name), float(number)
     except ValueError as error:
         raise RagoptError(f"{number!r} is no weight of an adapter.", "Write ID=0.5.") from error
+
+
+def _docs(folder: str) -> str:
+    return str(Path(folder).resolve()) if folder else ""
 
 
 def _variant(name: str) -> Variant:

@@ -55,6 +55,13 @@ def add_conversion(commands: Any) -> None:  # noqa: ANN401 - argparse names no t
     export.add_argument("folder", metavar="FOLDER", help="where; made if need be")
     export.add_argument("--modelfile", action="store_true", help="with a Modelfile for Ollama")
     export.set_defaults(run=_export)
+    for parser in (merge, convert, quantize, ship):
+        parser.add_argument(
+            "--no-verify",
+            dest="verify",
+            action="store_false",
+            help="do not compare what is made with what it was made from",
+        )
     for parser in (merge, convert, quantize, ship, export):
         parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -71,7 +78,7 @@ def _add_importance(parser: argparse.ArgumentParser) -> None:
 def _merge(options: argparse.Namespace) -> int:
     from ragopt_tui.commands.conversion import merge
 
-    return merge(options.adapters, options.onto, options.json)
+    return merge(options.adapters, options.onto, options.verify, options.json)
 
 
 def _convert(options: argparse.Namespace) -> int:
@@ -79,7 +86,7 @@ def _convert(options: argparse.Namespace) -> int:
 
     if options.fetch_converter or not options.variant:
         return fetch_converter(options.json)
-    return convert(options.variant, options.to, options.json)
+    return convert(options.variant, options.to, options.verify, options.json)
 
 
 def _quantize(options: argparse.Namespace) -> int:
@@ -88,7 +95,12 @@ def _quantize(options: argparse.Namespace) -> int:
     if options.list or not options.variant:
         return list_quantisations(options.json)
     return quantize(
-        options.variant, options.to, options.importance, options.requantize, options.json
+        options.variant,
+        options.to,
+        importance=options.importance,
+        requantize=options.requantize,
+        verify=options.verify,
+        as_json=options.json,
     )
 
 
@@ -101,6 +113,7 @@ def _ship(options: argparse.Namespace) -> int:
         onto=options.onto,
         importance=options.importance,
         keep=options.keep,
+        verify=options.verify,
         as_json=options.json,
     )
 

@@ -1,0 +1,49 @@
+"""How measured values and their limits are written in a report."""
+
+from __future__ import annotations
+
+import math
+
+from ragopt_tui.verification.report import Finding
+
+
+def number(value: float | None) -> str:
+    """Give a number to four digits: `0.0214`, `3,072`, `1.2e-07`; "" if there is none."""
+    if value is None:
+        return ""
+    if not math.isfinite(value):
+        return "not finite"
+    if value == int(value) and abs(value) < 1e9:
+        return f"{int(value):,}"
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 else f"{value:.2g}"
+
+
+def limit(finding: Finding) -> str:
+    """Give what a finding was compared with: `limit 0.05`; "" if it was with nothing."""
+    return f"limit {number(finding.limit)}" if finding.limit is not None else ""
+
+
+def worst_first(findings: tuple[Finding, ...]) -> list[Finding]:
+    """Give findings in their order, those that failed before all others."""
+    order = {"failed": 0, "degraded": 1, "passed": 2, "not compared": 3}
+    return sorted(findings, key=lambda finding: order[finding.outcome])
+
+
+def histogram_rows(
+    histogram: tuple[tuple[float, ...], tuple[int, ...]],
+) -> list[tuple[str, int, float]]:
+    """Give each range of divergence with how many positions it has, and their share of all."""
+    edges, counts = histogram
+    total = sum(counts) or 1
+    ranges = zip(edges, edges[1:], counts, strict=False)
+    return [(_range(low, high), count, count / total) for low, high, count in ranges]
+
+
+def _range(low: float, high: float) -> str:
+    if math.isinf(high):
+        return f"over {_edge(low)}"
+    return f"under {_edge(high)}" if low <= 0 else f"{_edge(low)} to {_edge(high)}"
+
+
+def _edge(value: float) -> str:
+    return f"{value:g}" if value >= 1e-4 else f"{value:.0e}"
