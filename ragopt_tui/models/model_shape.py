@@ -48,7 +48,7 @@ def shape_of_folder(folder: Path) -> ModelShape:
     file = folder / "config.json"
     config = read_json(file)
     try:
-        return _from_config(config | (config.get("text_config") or {}))
+        return shape_of_config(config | (config.get("text_config") or {}))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RagoptError(
             f"{file} does not say how large the model is ({error}).", "Get the model again."
@@ -85,7 +85,8 @@ def shape_of_gguf(header: GgufHeader) -> ModelShape:
     )
 
 
-def _from_config(config: Mapping[str, Any]) -> ModelShape:
+def shape_of_config(config: Mapping[str, Any]) -> ModelShape:
+    """Take the measures of a config.json; raises KeyError, ValueError or TypeError without them."""
     heads = int(_first(config, "num_attention_heads", "n_head", "n_heads", "num_heads"))
     hidden = int(_first(config, "hidden_size", "n_embd", "d_model"))
     width = int(config.get("head_dim") or hidden // heads)

@@ -44,11 +44,10 @@ class Parameters:
     """Frozen originals of layers trained whole, which are in memory beside the trained ones."""
 
     largest_matrix: int
-    adapted: int
-    """How many matrices have low-rank ones beside them."""
+    """Numbers of the largest matrix that is quantised, which is unpacked to be multiplied."""
 
-    adapter_width: int
-    """Numbers that go into and between the low-rank matrices, for one token in all layers."""
+    adapter_inputs: int
+    """Numbers of one token that all adapted matrices together keep: their inputs, and their rank."""
 
     @property
     def percent(self) -> float:
@@ -188,7 +187,7 @@ def _listed(paths: set[str]) -> str:
 def _full(model: nn.Module) -> Parameters:
     total = sum(parameter.numel() for parameter in model.parameters())
     largest = max((each.numel() for each in model.parameters()), default=0)
-    return Parameters(total, total, 0, total, 0, 0, largest, 0, 0)
+    return Parameters(total, total, 0, total, 0, 0, largest, 0)
 
 
 def _adapted(config: TrainingConfig, model: nn.Module) -> Parameters:
@@ -215,7 +214,6 @@ def _adapted(config: TrainingConfig, model: nn.Module) -> Parameters:
     whole = sum(found[key].numel() for key in copies)
     kept = {path for path in linear if any(_matches(n, path) for n in config.lora.modules_to_save)}
     frozen = {path: size for path, size in sizes.items() if path != output and path not in kept}
-    adapted_paths = _targeted(config, linear - {output})
     return Parameters(
         trainable=trainable,
         total=count,
@@ -224,8 +222,7 @@ def _adapted(config: TrainingConfig, model: nn.Module) -> Parameters:
         quantised=sum(frozen.values()),
         original=sum(found[key].numel() for key in originals),
         largest_matrix=max(frozen.values(), default=0),
-        adapted=len(adapted_paths),
-        adapter_width=_adapter_width(adapted),
+        adapter_inputs=_adapter_inputs(adapted),
     )
 
 
@@ -236,8 +233,7 @@ def is_tied(model: nn.Module) -> bool:
     return output is not None and output.weight is embedding.weight
 
 
-def _adapter_width(adapted: nn.Module) -> int:
-    """Count the numbers that each adapted matrix keeps of a token: its input, dropped out, and r."""
+def _adapter_inputs(adapted: nn.Module) -> int:
     width = 0
     for name, module in adapted.named_modules():
         if name.endswith("lora_A.default"):
