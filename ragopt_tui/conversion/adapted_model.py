@@ -269,6 +269,8 @@ def _merged(name: str, module: Any, adapters: Sequence[str]) -> Change:  # noqa:
             setattr(layer, part, nn.Parameter(weight, requires_grad=False))
         with torch.no_grad():
             module.merge(adapter_names=list(adapters))
+        # PEFT merges a layer once: without this a second call would give the base's weights.
+        module.merged_adapters.clear()
         given = {f"{name}.{part}": getattr(layer, part).data for part in parts}
         for part in parts:
             empty = nn.Parameter(getattr(layer, part).to("meta"), requires_grad=False)

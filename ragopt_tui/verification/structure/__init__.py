@@ -1,0 +1,1 @@
+"""What the files of a variant say, compared with those of its parent, tensor by tensor."""
