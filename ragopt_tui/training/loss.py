@@ -28,7 +28,8 @@ def summed_cross_entropy(
     Shapes: hidden (tokens, width), weight (vocabulary, width), bias (vocabulary,), targets
     (tokens,). Products are computed in autocast's format if it is on, else in that of `hidden`.
     """
-    loss: Tensor = _SummedCrossEntropy.apply(hidden, weight, bias, targets, torch.is_grad_enabled())
+    apply: Any = _SummedCrossEntropy.apply
+    loss: Tensor = apply(hidden, weight, bias, targets, torch.is_grad_enabled())
     return loss
 
 
@@ -64,8 +65,8 @@ class _SummedCrossEntropy(torch.autograd.Function):
         return loss
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, scale: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override] # noqa: ANN401
+    @once_differentiable
+    def backward(ctx: Any, scale: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         scaled = [
             None if gradient is None else gradient.mul_(scale).to(dtype)
             for gradient, dtype in zip(ctx.gradients, ctx.dtypes, strict=True)

@@ -1,0 +1,193 @@
+"""One process that trains: from a configuration to weights in the library."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+from ragopt_tui.chat.backends.transformers_loading import load_tokenizer
+from ragopt_tui.jobs.events import JobCancelled, Reporter
+from ragopt_tui.models.store import VariantStore
+from ragopt_tui.settings import folders
+from ragopt_tui.training.arguments import training_arguments
+from ragopt_tui.training.callbacks import RunCallback
+from ragopt_tui.training.checkpoints import rotate, write_checkpoint
+from ragopt_tui.training.config import TrainingConfig
+from ragopt_tui.training.data.rendering import Renderer
+from ragopt_tui.training.data.store import DataSet
+from ragopt_tui.training.model_building import built_model, precision_of
+from ragopt_tui.training.publishing import Publisher
+from ragopt_tui.training.rows import Rows, check_rows, packed, rendered_rows
+from ragopt_tui.training.run_data import find_data
+from ragopt_tui.training.run_folder import Checkpoint, RunFolder, RunState
+from ragopt_tui.training.samples import Sample, samples_of
+from ragopt_tui.training.trained_base import TrainedBase, trained_base
+from ragopt_tui.training.trainer import RunTrainer
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be trained and where it is kept; `gpu` is whether it has one."""
+
+    config: TrainingConfig
+    run: RunFolder
+    gpu: bool
+    working_folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the trainer is given beside the model."""
+
+    base: TrainedBase
+    tokenizer: Any
+    train: Rows
+    validation: Rows
+    samples: list[Sample]
+
+
+def work(task: Task, report: Reporter) -> dict[str, Any]:
+    """Train to the end, and give what the job gives.
+
+    Raises JobCancelled, with a checkpoint written, if it was asked to stop, and RagoptError where
+    it could not go on.
+    """
+    session = _Session(task, report)
+    session.train()
+    return session.finish()
+
+
+class _Session:
+    """One job's part of a run."""
+
+    def __init__(self, task: Task, report: Reporter) -> None:
+        self._task, self._report = task, report
+        self._store = VariantStore(folders().models)
+        self._begun = _last(task.run)
+        ready = self._ready = prepared(task, self._store, report)
+        report.progress("loading the model", 0, None, "")
+        precision = precision_of(task.config, task.gpu)
+        model = built_model(task.config, ready.base, precision, sharded=False)
+        arguments = training_arguments(
+            task.config, task.run.path, computed=precision.name, gpu=task.gpu,
+            evaluates=bool(ready.validation.examples),
+        )  # fmt: skip
+        state = self._begun.state() if self._begun else RunState(0)
+        self._callback = RunCallback(
+            task.config, report, ready.samples, lambda: report.cancelled, state
+        )
+        self._trainer = RunTrainer(
+            model, arguments, ready.tokenizer, ready.train.dataset,
+            ready.validation.dataset if ready.validation.examples else None, self._save,
+        )  # fmt: skip
+        self._callback.trainer = self._trainer
+        trainer: Any = self._trainer
+        trainer.add_callback(self._callback)
+        self._publisher = _publisher(task, self._store, ready.base)
+
+    def train(self) -> None:
+        """Train to the end, or to a stop."""
+        self._report.raise_if_cancelled()
+        trainer: Any = self._trainer
+        trainer.train(resume_from_checkpoint=str(self._begun.path) if self._begun else None)
+        step = trainer.state.global_step
+        if self._task.run.checkpoint(step) is None:
+            self._save(self._trainer)
+        if self._callback.stopped:
+            total = trainer.state.max_steps
+            raise JobCancelled(
+                f"Stopped at step {step} of {total}; its checkpoint is kept.",
+                f"Go on: `ragopt-tui train --resume {self._task.run.path.name}`.",
+            )
+
+    def finish(self) -> dict[str, Any]:
+        """Put the trained variant into the library and give the job's result."""
+        state, run, config = self._callback.state, self._task.run, self._task.config
+        best = config.training.load_best_model_at_end and state.best_step
+        checkpoint = run.checkpoint(best or state.step) or run.checkpoints()[-1]
+        loss = checkpoint.state().best_loss if best == checkpoint.step else state.loss
+        record = self._publisher.add_result(checkpoint.path, checkpoint.step, loss)
+        # Their weights are variants; what else they hold serves only to go on.
+        shutil.rmtree(run.checkpoints_folder, ignore_errors=True)
+        of = f"the best of {state.step} steps" if best else f"{state.step} steps"
+        return {
+            "variant": record.variant.id,
+            "run": run.path.name,
+            "step": checkpoint.step,
+            "message": f"{record.variant.name} is in the library: step {checkpoint.step}, {of}.",
+        }
+
+    def _save(self, trainer: RunTrainer) -> None:
+        state, run = self._callback.state_now(), self._task.run
+        checkpoint = write_checkpoint(trainer, run, self._ready.base, state)
+        if checkpoint is None:
+            return
+        record = self._publisher.add_checkpoint(checkpoint.path, checkpoint.step, state.loss)
+        self._report.event(
+            "checkpoint",
+            step=checkpoint.step,
+            variant=record.variant.id,
+            best=state.best_step == checkpoint.step,
+        )
+        best = state.best_step if self._task.config.training.load_best_model_at_end else 0
+        for step in rotate(run, self._task.config.training.save_total_limit, best):
+            self._publisher.drop_checkpoint(step)
+
+
+def prepared(task: Task, store: VariantStore, report: Reporter) -> Prepared:
+    """Find the base and the data and render them; raises RagoptError where either is not usable."""
+    config = task.config
+    base = trained_base(store, config)
+    data = find_data(config)
+    tokenizer = load_tokenizer(base.words)
+    renderer = _renderer(config, base, tokenizer)
+    train = _rows(data, "train", renderer, report)
+    check_rows(train, data.id)
+    validation = _rows(data, "validation", renderer, report)
+    samples = samples_of(config.samples, data.examples("validation"), renderer)
+    if config.training.packing:
+        train = packed(train, config.training.max_length)
+    _tell_left_out(train, report)
+    return Prepared(base, tokenizer, train, validation, samples)
+
+
+def _renderer(config: TrainingConfig, base: TrainedBase, tokenizer: Any) -> Renderer:  # noqa: ANN401
+    return Renderer(
+        tokenizer,
+        template=config.data.template,
+        completion_only=config.data.completion_only_loss,
+        max_length=config.training.max_length,
+        builtin=base.record.variant.builtin,
+        chat_template=base.chat_template,
+    )
+
+
+def _rows(data: DataSet, split: Any, renderer: Renderer, report: Reporter) -> Rows:  # noqa: ANN401
+    total = data.record.rows[split]
+    return rendered_rows(data.examples(split), renderer, report, total, f"{split} examples")
+
+
+def _tell_left_out(rows: Rows, report: Reporter) -> None:
+    if rows.left_out:
+        report.message(f"{rows.left_out} examples are left out: nothing of them would be learnt.")
+    if rows.truncated:
+        report.message(f"{rows.truncated} examples are cut off at max_length.")
+
+
+def _publisher(task: Task, store: VariantStore, base: TrainedBase) -> Publisher:
+    config = task.config
+    return Publisher(
+        store,
+        name=config.name,
+        kind="adapter" if config.method == "lora" else "base",
+        parent=base.record.variant.id,
+        made=task.run.read_made(),
+        repository=config.push_checkpoints_to,
+        working_folder=task.working_folder,
+    )
+
+
+def _last(run: RunFolder) -> Checkpoint | None:
+    found = run.checkpoints()
+    return found[-1] if found else None
