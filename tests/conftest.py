@@ -8,6 +8,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["LANCEDB_LOG"] = "error"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Each process has a core, and those that it starts share it.
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 from pathlib import Path
 from typing import TYPE_CHECKING
