@@ -96,6 +96,13 @@ class Settings:
     keys: dict[str, str] = field(default_factory=dict)
     """Remapped keys: an action's name and the key that triggers it, e.g. `show_help = "f1"`."""
 
+    verification: dict[str, list[float]] = field(default_factory=dict)
+    """Changed limits of verification, two numbers each: degraded from, broken from.
+
+    A key is a type and a measure, e.g. `"Q4_K_M.kl_mean" = [0.2, 0.8]`; `verification/thresholds.py`
+    has them all.
+    """
+
 
 def load_settings(file: Path | None = None) -> Settings:
     """Read the settings file; a missing file gives the defaults.

@@ -1,0 +1,154 @@
+"""How much a step may lose: limits of every measure, by what was made, with their sources.
+
+A KL divergence is in nats, per predicted token. Limits are pairs: beyond the first a variant counts
+as degraded, beyond the second as broken. `[verification]` in the settings changes them, a pair each:
+
+    [verification]
+    "Q4_K_M.kl_mean" = [0.2, 0.8]
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from ragopt_tui.errors import RagoptError
+from ragopt_tui.verification.report import Outcome
+
+Measure = Literal["kl_mean", "kl_far", "kl_median", "kl_p99", "same_top", "perplexity", "slice"]
+Limits = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """What one type of result may lose.
+
+    `kl_mean` limits the mean divergence, `same_top` the share of positions with the same likeliest
+    token (from below), `slice` the relative distance of the logits of some layers computed in 32
+    bits. `source` says where the numbers come from.
+    """
+
+    kl_mean: Limits
+    same_top: Limits
+    slice: Limits
+    source: str
+
+
+_ROUNDING = (
+    "rounding of weights or activations alone; measured on the built-in model and on made ones"
+)
+_TABLES = "llama.cpp's tables and published comparisons of 7-8B models"
+TABLE: dict[str, Threshold] = {
+    "merge": Threshold((1e-3, 2e-2), (0.97, 0.8), (1e-6, 5e-2), f"bf16 {_ROUNDING}"),
+    "merge nf4": Threshold(
+        (1e-2, 1e-1), (0.93, 0.7), (1e-6, 5e-2),
+        "QLoRA merged into the dequantised base: .0004 on a toy; measured on the built-in model",
+    ),
+    "F32": Threshold((1e-4, 1e-2), (0.99, 0.8), (1e-4, 1e-2), _ROUNDING),
+    "F16": Threshold((1e-3, 2e-2), (0.97, 0.8), (1e-4, 1e-2), _ROUNDING),
+    "BF16": Threshold((2e-3, 3e-2), (0.96, 0.8), (1e-4, 1e-2), _ROUNDING),
+    "Q8_0": Threshold((8e-3, 8e-2), (0.93, 0.7), (3e-2, 0.2), f".0004-.0014: {_TABLES}"),
+    "Q6_K": Threshold((2e-2, 0.15), (0.9, 0.65), (6e-2, 0.3), f".002-.0055: {_TABLES}"),
+    "Q5": Threshold((5e-2, 0.3), (0.86, 0.6), (0.12, 0.4), f".011 (Q5_K_M): {_TABLES}"),
+    "Q4": Threshold((0.12, 0.6), (0.8, 0.5), (0.2, 0.6), f".013-.031 (Q4_K_M): {_TABLES}"),
+    "Q3": Threshold((0.35, 1.2), (0.7, 0.4), (0.4, 0.8), f".10 (Q3_K_M): {_TABLES}"),
+    "Q2": Threshold((0.9, 2.0), (0.55, 0.3), (0.6, 0.9), f".11-.45 (Q2_K): {_TABLES}"),
+}  # fmt: skip
+"""Published limits are widened by four or more: small models lose more, and answers still hold."""
+
+_P99_TO_MEAN = 20.0
+_PERPLEXITY_TO_ROOT = 0.5
+
+
+class Thresholds:
+    """The limits for one type of result, with what the settings change of them."""
+
+    def __init__(self, kind: str, chosen: Mapping[str, Any] | None = None) -> None:
+        """Take a key of `TABLE`, `merge`, or a GGUF type.
+
+        Raises RagoptError for settings that name no limit or are no pair.
+        """
+        self.kind = kind
+        self.source = threshold(kind).source
+        self._chosen = _read(chosen or {})
+
+    def limits(self, measure: Measure) -> Limits:
+        """Give the limits of a measure: degraded from, broken from."""
+        for name in (self.kind, row(self.kind)):
+            if f"{name}.{measure}" in self._chosen:
+                return self._chosen[f"{name}.{measure}"]
+        known = threshold(self.kind)
+        if measure == "same_top":
+            return known.same_top
+        if measure == "slice":
+            return known.slice
+        degraded, broken = self._chosen.get(f"{self.kind}.kl_mean", known.kl_mean)
+        if measure == "kl_p99":
+            return degraded * _P99_TO_MEAN, broken * _P99_TO_MEAN
+        if measure == "perplexity":
+            return _ratio(degraded), _ratio(broken)
+        return degraded, broken
+
+    def outcome(self, measure: Measure, value: float) -> tuple[Outcome, float]:
+        """Judge a value; gives the limit that it passed, or the one it has gone beyond."""
+        degraded, broken = self.limits(measure)
+        if measure == "same_top":
+            if value < broken:
+                return "failed", broken
+            return ("degraded" if value < degraded else "passed"), degraded
+        if not value <= broken:
+            return "failed", broken
+        return ("degraded" if value > degraded else "passed"), degraded
+
+
+def row(kind: str) -> str:
+    """Give the row of the table for a type: `Q4` for `Q4_K_M`, `IQ4_XS` and their like."""
+    if kind in TABLE:
+        return kind
+    family = next((name for name in ("Q5", "Q4", "Q3", "Q2") if name in kind), "")
+    return family or ("Q2" if "Q1" in kind or kind.startswith("TQ") else "F16")
+
+
+def threshold(kind: str) -> Threshold:
+    """Give what a type may lose."""
+    return TABLE[row(kind)]
+
+
+def _ratio(divergence: float) -> float:
+    """Give the factor of perplexity that goes with a divergence.
+
+    The mean log-probability of the text moves by less than the root of the divergence, half of
+    which is far more than rounding alone was seen to do.
+    """
+    return math.exp(_PERPLEXITY_TO_ROOT * math.sqrt(divergence))
+
+
+def _read(chosen: Mapping[str, Any]) -> dict[str, Limits]:
+    measures = get_args(Measure)
+    read: dict[str, Limits] = {}
+    for key, value in chosen.items():
+        kind, _, measure = key.rpartition(".")
+        if measure not in measures or not kind:
+            near = difflib.get_close_matches(measure, measures, n=1)
+            raise RagoptError(
+                f"The setting verification has no limit {key!r}.",
+                f"Did you mean {kind or 'Q4_K_M'}.{near[0]}?"
+                if near
+                else f"Name a type and a measure, such as Q4_K_M.kl_mean; measures are "
+                f"{', '.join(measures)}.",
+            )
+        numbers = [n for n in value if isinstance(n, (int, float))] if _is_pair(value) else []
+        if len(numbers) != 2:
+            raise RagoptError(
+                f"The setting verification.{key!r} must be two numbers, not {value!r}.",
+                "The first is where degraded begins, the second where broken does.",
+            )
+        read[key] = (float(numbers[0]), float(numbers[1]))
+    return read
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2
