@@ -65,6 +65,8 @@ class RunCallback(TrainerCallback):
         this.tokens += self.begun.tokens if this.accelerator.is_main_process else 0
         self._start = self._last = (time.monotonic(), this.aside_seconds, self.begun.tokens)
         self._first_step = state.global_step
+        if self._report is not None and state.global_step:
+            self._report.event("resumed", step=state.global_step)
         due = args.eval_strategy != "no" and state.global_step % int(state.eval_steps) == 0
         if due and self.begun.evaluated < state.global_step:
             this.evaluate()
