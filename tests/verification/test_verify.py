@@ -22,7 +22,7 @@ def test_the_quantised_built_in_model_is_verified(reporter: Reporter) -> None:
     store = VariantStore(folders().models)
     report = verify(store, store.record("builtin-q8_0"), store.record("builtin"), (), reporter)
     assert report.verdict == "verified"
-    assert report.step == "quantise"
+    assert report.step == "convert"
     assert 0 < (report.divergence or 0) < 0.008
     assert report.positions >= 2000
     assert sum(report.histogram[1]) == report.positions
