@@ -197,7 +197,8 @@ class Assistant:
     def _generated(
         self, source: _Source, variant: Variant, on_event: OnEvent, cancelled: Callable[[], bool]
     ) -> Answer:
-        if variant.builtin:
+        from_builtin = self._variants.from_builtin(variant)
+        if from_builtin:
             source = replace(source, read=self._read(source))
         found = source.read or source.found
         evidence = found.hits[: source.passages]
@@ -214,6 +215,7 @@ class Assistant:
                 on_event=on_event,
                 cancelled=cancelled,
                 units=found.units,
+                from_builtin=from_builtin,
             )
         if answer.refused or answer.unsupported:
             return replace(answer, quotes=self._quotes(source))

@@ -36,10 +36,13 @@ def generate_answer(
     on_event: OnEvent,
     cancelled: Callable[[], bool],
     units: Sequence[ScoredUnit] = (),
+    from_builtin: bool = False,
 ) -> Answer:
     """Stream an answer as `text` events and give it whole, parsed and checked.
 
-    `units` are the best of the evidence, which the built-in model is shown. The answer's evidence is the passages that the model was shown: those that fit its context.
+    `units` are the best of the evidence, which the built-in model is shown, and with `from_builtin`
+    what was made from it. The answer's evidence is the passages that the model was shown: those
+    that fit its context.
     Raises Cancelled, and RagoptError if the prompt does not fit.
     """
     started = time.monotonic()
@@ -47,7 +50,7 @@ def generate_answer(
     prompt = build_prompt(
         question,
         evidence,
-        builtin=variant.builtin,
+        builtin=variant.builtin or from_builtin,
         count_tokens=backend.count_tokens,
         room=backend.context_tokens - max_tokens,
         system=writing.system_prompt,

@@ -95,6 +95,16 @@ class VariantReader:
         """Give the adapters that cannot answer without the variant."""
         return [each for each in self.variants() if each.kind == "adapter" and each.parent == id]
 
+    def from_builtin(self, variant: Variant) -> bool:
+        """Whether a variant is the built-in model or was made from it, and is asked as it is."""
+        seen: set[str] = set()
+        at: Variant | None = variant
+        while at is not None and not at.builtin and at.parent not in seen:
+            seen.add(at.parent)
+            parent = self.known(at.parent)
+            at = parent.variant if parent else None
+        return at is not None and at.builtin and at.kind != "quotes"
+
     def holds(self, record: VariantRecord) -> bool:
         """Whether the files of a variant lie in the library, so that purging it frees their space."""
         path = record.variant.path
