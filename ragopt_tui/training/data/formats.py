@@ -77,7 +77,8 @@ def _read_messages(row: Values) -> Example:
     turns = row.get("messages")
     if turns is None:
         raise BadRow("messages is missing")
-    example = Example(dialogue(turns), between=str(row.get("between") or "\n\n"))
+    between = row.get("between")
+    example = Example(dialogue(turns), between="\n\n" if between is None else str(between))
     passages = row.get("evidence")
     if not passages:
         return example

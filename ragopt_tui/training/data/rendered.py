@@ -22,13 +22,16 @@ class Rendered:
     """`ids` are what the model reads, `loss` says for each whether it is learned.
 
     The first token never is: nothing stands before it that it could be told from. `truncated` says
-    that the end was cut off, `note` why the mask is coarser than asked for, "" where it is not.
+    that the end was cut off, or evidence left out for want of room; `length` is how many tokens
+    there were before the cut. `note` says why the mask is coarser than asked for, "" where it is
+    not.
     """
 
     ids: tuple[int, ...]
     loss: tuple[bool, ...]
     truncated: bool = False
     note: str = ""
+    length: int = 0
 
 
 class LeftOut(RagoptError):

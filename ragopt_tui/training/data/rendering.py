@@ -67,8 +67,10 @@ class Renderer:
         length = self.max_length or len(ids)
         if not any(loss[:length]):
             raise _nothing_learned(loss, length)
-        cut = len(ids) > length
-        return Rendered(tuple(ids[:length]), tuple(loss[:length]), cut or shortened, pieces.note)
+        truncated = shortened or len(ids) > length
+        return Rendered(
+            tuple(ids[:length]), tuple(loss[:length]), truncated, pieces.note, length=len(ids)
+        )
 
     def prompt_ids(self, example: Example) -> tuple[int, ...]:
         """Give the tokens that the model sees when it is to write the last answer."""
