@@ -15,7 +15,9 @@ from pathlib import Path
 
 from ragopt_tui import __version__
 from ragopt_tui.commands.conversion_arguments import add_conversion
+from ragopt_tui.commands.data_arguments import add_data
 from ragopt_tui.commands.models_arguments import add_models
+from ragopt_tui.commands.train_arguments import add_train
 from ragopt_tui.commands.verify_arguments import add_verify
 from ragopt_tui.errors import RagoptError
 
@@ -141,6 +143,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_chats(commands.add_parser("chats", help="list, show and export conversations"))
     add_models(commands.add_parser("models", help="the library of models that can answer"))
     add_conversion(commands)
+    add_data(commands.add_parser("data", help="data sets to train on"))
+    add_train(commands)
     add_verify(commands)
     return parser
 

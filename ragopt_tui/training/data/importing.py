@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -61,7 +61,7 @@ def import_set(request: Request, store: DataSetStore, told: Told = lambda *_: No
     Rows that cannot be used are left out and kept as problems. Raises RagoptError where none can
     be used, no format fits or the place cannot be read.
     """
-    with _source(request, told) as source:
+    with source_of(request, told) as source:
         read = read_source(source, request, told)
     splits, splitting = read.splits, ""
     if request.shares is not None:
@@ -98,7 +98,11 @@ def all_of(splits: Mapping[Split, Sequence[Example]]) -> list[Example]:
     return [example for split in SPLITS for example in splits.get(split, ())]
 
 
-def _source(request: Request, told: Told) -> AbstractContextManager[Source]:
+def source_of(request: Request, told: Told = lambda *_: None) -> AbstractContextManager[Source]:
+    """Find what a request names, fetching it from the hub for the time of a block.
+
+    Raises RagoptError where there is nothing.
+    """
     path = Path(request.place).expanduser()
     if is_hub_id(request.place) and not path.exists():
         from ragopt_tui.training.data.hub_source import hub_source
@@ -128,7 +132,7 @@ def _tables(source: Source, request: Request, told: Told) -> Read:
     for split, file in source.files:
         prefix = f"{file.name}, " if len(source.files) > 1 else ""
         rows = iter(read_rows(file))
-        sample = _sampled(rows)
+        sample = sampled(rows)
         try:
             layout = layout or _layout(sample, request)
         except RagoptError as error:
@@ -149,14 +153,18 @@ def _layout(sample: Sequence[Row | Problem], request: Request) -> Layout | None:
     rows = [row[1] for row in sample if not isinstance(row, Problem)]
     if not rows:
         return None
-    # Rows of JSON may leave out what is empty.
-    columns = list(dict.fromkeys(str(name) for row in rows for name in row))
     return layout_of(
-        columns, rows, format=request.format, chosen=request.columns, group=request.group
+        columns_of(sample), rows, format=request.format, chosen=request.columns, group=request.group
     )
 
 
-def _sampled(rows: Iterator[Row | Problem]) -> list[Row | Problem]:
+def columns_of(sample: Iterable[Row | Problem]) -> list[str]:
+    """Give the columns of rows; those of JSON may leave out what is empty."""
+    rows = [row[1] for row in sample if not isinstance(row, Problem)]
+    return list(dict.fromkeys(str(name) for row in rows for name in row))
+
+
+def sampled(rows: Iterator[Row | Problem]) -> list[Row | Problem]:
     """Take rows until some of them can be looked at, or there are no more."""
     taken: list[Row | Problem] = []
     for row in rows:
