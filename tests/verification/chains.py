@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -78,18 +78,76 @@ class Recipe:
     tokenizer: str = "sentencepiece"
 
 
-@dataclass(frozen=True, slots=True)
 class Chain:
-    """Where each step's result lies, and how it was made."""
+    """A chain whose steps are made when they are first asked for, by the program itself."""
 
-    folder: Path
-    recipe: Recipe
-    base: Path
-    adapters: tuple[Path, ...]
-    merged: Path
-    gguf: Path
-    quantised: Path
-    made: dict[str, dict[str, Any]] = field(default_factory=dict)
+    def __init__(self, name: str, folder: Path, converter: Path) -> None:
+        self.recipe, self.folder = RECIPES[name], folder
+        self._converter = converter
+        weights = self.recipe.weights
+        ids = [[f"adapter{number}", weight] for number, weight in enumerate(weights)]
+        onto, output, to = self.recipe.onto, self.recipe.output, self.recipe.to
+        self.made: dict[str, dict[str, Any]] = {
+            "merged": {"step": "merge", "adapters": ids, "onto": onto, "base": "base"},
+            "gguf": {"step": "convert", "of": "merged", "output": output},
+            "quantised": {"step": "quantise", "of": "gguf", "to": to, "importance": ""},
+        }
+
+    @cached_property
+    def base(self) -> Path:
+        """The base's folder."""
+        return make_base(self.folder / "base", self.recipe)
+
+    @cached_property
+    def adapters(self) -> tuple[Path, ...]:
+        """The adapters' folders."""
+        return tuple(
+            make_adapter(self.folder / f"adapter{number}", self.base, number, options)
+            for number, options in enumerate(self.recipe.adapters)
+        )
+
+    @cached_property
+    def merged(self) -> Path:
+        """The merged model's folder."""
+        merged = self.folder / "merged"
+        merged.mkdir()
+        pairs = zip(self.adapters, self.recipe.weights, strict=True)
+        chosen = [Adapter(adapter, weight) for adapter, weight in pairs]
+        onto = Nf4() if self.recipe.onto == "nf4" else None
+        merge(self.base, chosen, merged, lambda done, total: None, onto=onto)
+        return merged
+
+    @cached_property
+    def gguf(self) -> Path:
+        """The GGUF file in 16 or 32 bits."""
+        known = Converter(self._converter, "")
+        kind = self.recipe.tokenizer
+        if kind in ("qwen2", "falcon"):
+            checkout = self.folder / "llama.cpp"
+            known = Converter(
+                checkout_that_knows(self._converter, self.merged, kind, checkout), "checkout"
+            )
+        gguf = self.folder / f"model-{self.recipe.output}.gguf"
+        convert_model(known, self.merged, gguf, self.recipe.output, self._report)
+        return gguf
+
+    @cached_property
+    def quantised(self) -> Path:
+        """The quantised GGUF file."""
+        quantised = self.folder / f"model-{self.recipe.to}.gguf"
+        quantize(self.gguf, quantised, quantisation(self.recipe.to), self._report)
+        return quantised
+
+    @property
+    def _report(self) -> Reporter:
+        return Reporter(self.folder / "events.jsonl")
+
+    def path(self, name: str) -> Path:
+        """Give where a step's result lies: `base`, `adapter0`, `merged`, `gguf` or `quantised`."""
+        if name.startswith("adapter"):
+            return self.adapters[int(name.removeprefix("adapter"))]
+        path: Path = getattr(self, name)
+        return path
 
     def record(self, name: str, path: Path | None = None) -> VariantRecord:
         """Give a step's record; `path` is where its files are, if elsewhere."""
@@ -97,18 +155,10 @@ class Chain:
             "base": "base", "merged": "merged", "gguf": "gguf", "quantised": "gguf",
         }  # fmt: skip
         parents = {"merged": "adapter0", "gguf": "merged", "quantised": "gguf"}
-        own = (
-            self.adapters[int(name.removeprefix("adapter"))]
-            if name.startswith("adapter")
-            else getattr(self, name)
-        )
         return record(
-            name,
-            kinds.get(name, "adapter"),
-            path or own,
-            parents.get(name, "base"),
+            name, kinds.get(name, "adapter"), path or self.path(name), parents.get(name, "base"),
             self.made.get(name),
-        )
+        )  # fmt: skip
 
 
 def record(
@@ -194,39 +244,6 @@ RECIPES: dict[str, Recipe] = {
         torch.float32, tokenizer="qwen2",
     ),
 }  # fmt: skip
-
-
-def build(name: str, folder: Path, converter: Path) -> Chain:
-    """Make a chain with the program's own steps."""
-    recipe = RECIPES[name]
-    report = Reporter(folder / "events.jsonl")
-    base = make_base(folder / "base", recipe)
-    known = Converter(converter, "")
-    if recipe.tokenizer in ("qwen2", "falcon"):
-        checkout = checkout_that_knows(converter, base, recipe.tokenizer, folder / "llama.cpp")
-        known = Converter(checkout, "checkout")
-    adapters = tuple(
-        make_adapter(folder / f"adapter{number}", base, number, options)
-        for number, options in enumerate(recipe.adapters)
-    )
-    merged = folder / "merged"
-    merged.mkdir()
-    weights = recipe.weights
-    chosen = [Adapter(a, weight) for a, weight in zip(adapters, weights, strict=True)]
-    onto = Nf4() if recipe.onto == "nf4" else None
-    merge(base, chosen, merged, lambda done, total: None, onto=onto)
-    gguf = folder / f"model-{recipe.output}.gguf"
-    convert_model(known, merged, gguf, recipe.output, report)
-    quantised = folder / f"model-{recipe.to}.gguf"
-    quantize(gguf, quantised, quantisation(recipe.to), report)
-    ids = [[f"adapter{number}", weight] for number, weight in enumerate(weights)]
-    made = {
-        "merged": {"step": "merge", "adapters": ids, "onto": recipe.onto, "base": "base"},
-        "gguf": {"step": "convert", "of": "merged", "output": recipe.output},
-        "quantised": {"step": "quantise", "of": "gguf", "to": recipe.to, "importance": ""},
-    }
-    shutil.rmtree(folder / "llama.cpp", ignore_errors=True)
-    return Chain(folder, recipe, base, adapters, merged, gguf, quantised, made)
 
 
 def make_base(folder: Path, recipe: Recipe, seed: int = 1) -> Path:
