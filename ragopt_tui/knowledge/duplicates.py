@@ -39,12 +39,12 @@ def collapsed(hits: Sequence[Hit]) -> list[Hit]:
 
 def _about(hit: Hit) -> _About:
     profile = hit.passage.profile
-    words = whole_unit(hit.passage).own_stems
+    words = whole_unit(hit.passage).own_words.stems
     return profile.company, profile.period, frozenset(word for word in words if word[0].isdigit())
 
 
 def _shingles(hit: Hit) -> Shingles:
-    words = whole_unit(hit.passage).own_stems
+    words = whole_unit(hit.passage).own_words.stems
     return frozenset(words[at : at + _RUN] for at in range(max(1, len(words) - _RUN + 1)))
 
 

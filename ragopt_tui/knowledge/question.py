@@ -18,7 +18,11 @@ from ragopt_tui.knowledge.words import (
     words_of,
 )
 
-_YEAR = re.compile(rf"\b(?:FY|CY|fiscal(?: year)?|[QH]\d)?\s?['’]?({YEAR})\b", re.IGNORECASE)
+_YEAR = re.compile(rf"{YEAR}\b")
+_BEFORE_YEAR = re.compile(r"\b(?:FY|CY|fiscal(?: year)?|[QH]\d)\Z", re.IGNORECASE)
+_LONGEST_BEFORE = len("fiscal year")
+_SHORT_YEAR_SIGNS = ("'", "’", "FY", "CY")
+"""One of them is in every text that _SHORT_YEAR finds something in."""
 _SHORT_YEAR = re.compile(r"(?:\b(?:FY|CY)\s?['’]?|\b[QH][1-4]\s?FY\s?|['’])(\d\d)\b", re.IGNORECASE)
 _INTERIM = re.compile(
     r"\b(?:([QH][1-4])|([1-4])([QH]))(?=\b|[ ]?(?:FY|['’\d]))|"
@@ -26,6 +30,9 @@ _INTERIM = re.compile(
     r"\b(three|six|nine)[ -]months?\b|\b(?:half[ -]year|interim|semi-?annual)",
     re.IGNORECASE,
 )
+_INTERIM_NAMES = ("quarter", "half", "month", "interim", "semi")
+_INTERIM_MARK = re.compile(r"[QHqh][1-4]|[1-4][QHqh]")
+"""This or one of the names is in every text that _INTERIM finds something in."""
 _MONTHS = {"three": "Q", "six": "H1", "nine": "9M"}
 _LEGAL = frozenset(
     "inc corp corporation plc ltd limited group holdings co llc ag se nv sa fund the".split()
@@ -62,13 +69,25 @@ class Question:
 
 def years_in(text: str) -> frozenset[str]:
     """Give the years a text names, four-digit: 2023, FY23, fiscal 2023, Q3 FY24, '23."""
-    long = {match.group(1) for match in _YEAR.finditer(text)}
-    short = {f"20{match.group(1)}" for match in _SHORT_YEAR.finditer(text)}
-    return frozenset(long | short)
+    years = {match[0] for match in _YEAR.finditer(text) if _begins_year(text, match.start())}
+    upper = text.upper()
+    if any(sign in upper for sign in _SHORT_YEAR_SIGNS):
+        years |= {f"20{match[1]}" for match in _SHORT_YEAR.finditer(text)}
+    return frozenset(years)
+
+
+def _begins_year(text: str, at: int) -> bool:
+    """Say whether the digits from `at` on begin a word, or follow FY, Q3 and the like."""
+    before = text[at - 1 : at]
+    is_inside = before.isalnum() or before == "_"
+    return not is_inside or bool(_BEFORE_YEAR.search(text, max(0, at - _LONGEST_BEFORE), at))
 
 
 def interim_parts(text: str) -> frozenset[str]:
     """Give the parts of a year a text names: Q1 to Q4 (and Q for any), H1, H2 (and H), 9M."""
+    lower = text.lower()
+    if not any(name in lower for name in _INTERIM_NAMES) and not _INTERIM_MARK.search(text):
+        return frozenset()
     found: set[str] = set()
     for short, number, letter, ordinal, span, months in _INTERIM.findall(text):
         if short or number:

@@ -5,31 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ragopt_tui.knowledge.asked_words import AskedWords
 from ragopt_tui.knowledge.neighbours import place_of
 from ragopt_tui.knowledge.passage import Hit
 from ragopt_tui.knowledge.question import Question
-from ragopt_tui.knowledge.scoring import (
-    ScoredUnit,
-    asked_weights,
-    company_match,
-    missing_stems,
-    period_match,
-)
+from ragopt_tui.knowledge.scoring import ScoredUnit, company_match, period_match
 from ragopt_tui.knowledge.units import whole_unit
 
 
 def rerank(question: Question, hits: Sequence[Hit]) -> list[Hit]:
     """Order hits by search rank, words of the question found, period and company, in equal parts."""
     wholes = [whole_unit(hit.passage) for hit in hits]
-    asked = asked_weights(question, [whole.own_meaning.stems for whole in wholes])
-    total = sum(asked.values()) or 1.0
+    asked = AskedWords(question, [whole.own_words for whole in wholes])
     best = max((hit.score for hit in hits), default=1.0) or 1.0
     ranked = []
     for hit, whole in zip(hits, wholes, strict=True):
-        missing = missing_stems(question, whole.whole_meaning)
         parts = (
             hit.score / best,
-            1 - sum(asked[word] for word in missing) / total,
+            asked.overlap(asked.missing(whole.all_words)),
             period_match(question, whole),
             company_match(question, whole),
         )

@@ -11,24 +11,19 @@ import heapq
 import math
 import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from itertools import pairwise
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
+from ragopt_tui.knowledge.asked_words import AskedWords
 from ragopt_tui.knowledge.passage import Passage
 from ragopt_tui.knowledge.question import Question, company_words
-from ragopt_tui.knowledge.units import Meaning, Unit, passage_units
+from ragopt_tui.knowledge.units import Unit, passage_units
 from ragopt_tui.knowledge.word_vectors import WordVectors
-from ragopt_tui.knowledge.words import (
-    concepts_in,
-    stem,
-    stems_of,
-    stems_of_concept,
-    words_of,
-)
+from ragopt_tui.knowledge.words import concepts_in, stems_of_concept, text_words, words_of
 
 _ASKS_FIGURE = re.compile(
     r"\b(how (?:much|many|large|big|high|long|far)|what (?:percentage|percent|share|proportion)|"
@@ -47,7 +42,7 @@ _REASON = re.compile(
     r"attributable|mainly|primarily|principally|as a result|on account|caused|offset|led by|after)\b",
     re.IGNORECASE,
 )
-_FIGURE = re.compile(r"\d")
+_FIGURE = re.compile(r"(?<!\d)(?!\b(?:19|20)\d\d\b)\d")
 _TIME = re.compile(
     r"\b(?:19|20)\d\d\b|\b(?:January|February|March|April|May|June|July|August|September|October|"
     r"November|December)\b"
@@ -186,8 +181,8 @@ def promising_units(
     if not ranked:
         return []
     units = [unit for _, unit in ranked]
-    asked = asked_weights(question, [unit.own_meaning.stems for unit in units])
-    near, own_near = _nearness(question, asked, units, words)
+    asked = AskedWords(question, [unit.own_words for unit in units])
+    near, own_near = _nearness(asked, units, words)
     scored = []
     for n, (rank, unit) in enumerate(ranked):
         parts = unit_parts(question, unit, rank, asked, (float(near[n]), float(own_near[n])))
@@ -200,19 +195,19 @@ def unit_parts(
     question: Question,
     unit: Unit,
     rank: int,
-    asked: Mapping[str, float],
+    asked: AskedWords,
     nearness: tuple[float, float],
 ) -> Parts:
     """Compute the parts of a unit in the passage of a rank.
 
-    `asked` weighs the question's stems; `nearness` is of all its words and of its own.
+    `nearness` is of all its words and of its own.
     """
-    missing = missing_stems(question, unit.whole_meaning)
+    missing = asked.missing(unit.all_words)
     return Parts(
-        overlap=1 - _share(asked, missing),
-        own_overlap=1 - _share(asked, missing_stems(question, unit.own_meaning)),
-        phrase=_phrase(question, unit.own_stems),
-        rarest=1 - max((asked[w] for w in missing), default=0) / max(asked.values(), default=1),
+        overlap=asked.overlap(missing),
+        own_overlap=asked.overlap(asked.missing(unit.all_words[:1])),
+        phrase=asked.phrase(unit.own_words),
+        rarest=asked.rarest(missing),
         label=_label(question, unit),
         period=period_match(question, unit),
         interim=interim_match(question, unit),
@@ -225,43 +220,19 @@ def unit_parts(
 
 
 def _nearness(
-    question: Question, asked: Mapping[str, float], units: Sequence[Unit], words: WordVectors
+    asked: AskedWords, units: Sequence[Unit], words: WordVectors
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    weights = {word: asked.get(stem(word), 0.0) for word in question.words}
-    own, whole = zip(*(unit.content_words for unit in units), strict=True)
-    near = words.nearness(weights, [*whole, *own])
+    whole = [tuple(text.content for text in unit.all_words) for unit in units]
+    near = words.nearness(asked.of_words(), [*whole, *(texts[:1] for texts in whole)])
     return near[: len(units)], near[len(units) :]
-
-
-def asked_weights(question: Question, texts: Sequence[frozenset[str]]) -> dict[str, float]:
-    """Weigh the question's stems by their rarity (inverse document frequency) in those of texts."""
-    seen = {word: sum(word in text for text in texts) for word in question.stems}
-    return {word: math.log(1 + len(texts) / max(1, count)) for word, count in seen.items()}
-
-
-def missing_stems(question: Question, said: Meaning) -> list[str]:
-    """Give the question's stems that neither stand in a text nor are meant by it."""
-    found = said.stems.union(*map(stems_of_concept, said.concepts & question.concepts))
-    return [word for word in question.stems if word not in found]
-
-
-def _share(asked: Mapping[str, float], part: Sequence[str]) -> float:
-    total = sum(asked.values())
-    return sum(asked[word] for word in part) / total if total else 0.0
-
-
-def _phrase(question: Question, stems: Sequence[str]) -> float:
-    if not question.pairs:
-        return 0.5
-    return len(question.pairs & set(pairwise(stems))) / len(question.pairs)
 
 
 def _label(question: Question, unit: Unit) -> float:
     if unit.row is None:
         return _SENTENCE_LABEL
-    label = [word for word in stems_of(unit.row.label) if not word[0].isdigit()]
+    label = [word for word in text_words(unit.row.label).stems if not word[0].isdigit()]
     meant = {w for c in concepts_in(label) & question.concepts for w in stems_of_concept(c)}
-    known = set(question.all_stems) | meant
+    known = meant.union(question.all_stems)
     return sum(word in known for word in label) / len(label) if label else 0.0
 
 
@@ -282,10 +253,12 @@ def interim_match(question: Question, unit: Unit) -> float:
 
     A question that names no part means the whole year, if it names a year at all.
     """
+    if not question.interim and not question.years:
+        return 1.0
     own = unit.interim
     if question.interim:
         return 1.0 if question.interim & own else 0.5 if not own else 0.0
-    return 0.0 if own and question.years else 1.0
+    return 0.0 if own else 1.0
 
 
 def company_match(question: Question, unit: Unit) -> float:
@@ -294,22 +267,27 @@ def company_match(question: Question, unit: Unit) -> float:
         return 1.0
     if unit.passage.profile.company in question.companies:
         return 1.0
-    said = set(words_of(f"{unit.context} {unit.words} {unit.passage.file}"))
-    named = any(company_words(company)[0] in said for company in question.companies)
-    return 0.7 if named else 0.0
+    firsts = {company_words(company)[0] for company in question.companies}
+    said = f"{unit.context} {unit.words} {unit.passage.file}"
+    lower = said.lower().replace("’", "'")
+    is_named = any(first in lower for first in firsts) and firsts.intersection(words_of(said))
+    return 0.7 if is_named else 0.0
 
 
 def _kind(question: Question, unit: Unit) -> float:
-    text = unit.words
-    if text.endswith(":"):
+    if unit.words.endswith(":"):
         return 0.0
-    if _ASKS_REASON.search(question.text):
-        return 1.0 if _REASON.search(text) else 0.0
-    if _ASKS_TIME.search(question.text):
-        return 1.0 if _TIME.search(text) else 0.0
-    if _ASKS_NAME.search(question.text):
-        return 1.0 if _NAME.search(text) else 0.0
-    if _ASKS_FIGURE.search(question.text):
-        without_years = re.sub(r"\b(?:19|20)\d\d\b", "", text)
-        return 1.0 if _FIGURE.search(without_years) else 0.0
-    return 0.7
+    asked = _asked_kind(question.text)
+    return 0.7 if asked is None else 1.0 if asked.search(unit.words) else 0.0
+
+
+@lru_cache(maxsize=64)
+def _asked_kind(question: str) -> re.Pattern[str] | None:
+    """Give what stands in a text that holds the kind of thing a question asks for."""
+    kinds = (
+        (_ASKS_REASON, _REASON),
+        (_ASKS_TIME, _TIME),
+        (_ASKS_NAME, _NAME),
+        (_ASKS_FIGURE, _FIGURE),
+    )
+    return next((held for asks, held in kinds if asks.search(question)), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -10,20 +9,7 @@ from ragopt_tui.knowledge.passage import Passage
 from ragopt_tui.knowledge.question import interim_parts, years_in
 from ragopt_tui.knowledge.sentences import sentence_spans
 from ragopt_tui.knowledge.tables import Row, table_caption, table_rows
-from ragopt_tui.knowledge.words import concepts_in, text_words
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """Stems, and the concepts (lines of SAME_MEANING) that they name."""
-
-    stems: frozenset[str]
-    concepts: frozenset[int]
-
-    @classmethod
-    def of(cls, stems: Sequence[str]) -> Meaning:
-        """Take stems in the order of the text."""
-        return cls(frozenset(stems), frozenset(concepts_in(stems)))
+from ragopt_tui.knowledge.words import TextWords, text_words
 
 
 @dataclass(frozen=True)
@@ -59,31 +45,18 @@ class Unit:
     @cached_property
     def _before(self) -> tuple[str, ...]:
         """The parts of the context: other units have most of them too."""
-        passage = self.passage
-        caption = table_caption(passage) if passage.kind == "table" else ""
-        parts = (passage.profile.header, *passage.headings[-2:], caption, self.previous)
-        return tuple(part for part in parts if part)
-
-    @property
-    def own_stems(self) -> tuple[str, ...]:
-        """The stems of the unit's words, in order."""
-        return text_words(self.words).stems
+        above = _above(self.passage)
+        return (*above, self.previous) if self.previous else above
 
     @cached_property
-    def all_stems(self) -> tuple[str, ...]:
-        """The stems of the unit's words and of its context."""
-        parts = (self.words, *self._before)
-        return tuple(stem for part in parts for stem in text_words(part).stems)
+    def own_words(self) -> TextWords:
+        """The words that it says by itself, as they are compared."""
+        return text_words(self.words)
 
     @cached_property
-    def own_meaning(self) -> Meaning:
-        """The stems and concepts of its words."""
-        return Meaning.of(self.own_stems)
-
-    @cached_property
-    def whole_meaning(self) -> Meaning:
-        """The stems and concepts of its words and context."""
-        return Meaning.of(self.all_stems)
+    def all_words(self) -> tuple[TextWords, ...]:
+        """Its own words and those of each part of its context."""
+        return (self.own_words, *map(text_words, self._before))
 
     @cached_property
     def years(self) -> tuple[frozenset[str], frozenset[str]]:
@@ -97,15 +70,17 @@ class Unit:
         parts = map(_parts_of, self._before)
         return _parts_of(self.words) or frozenset[str]().union(*parts)
 
-    @cached_property
-    def content_words(self) -> tuple[frozenset[str], frozenset[str]]:
-        """The words that carry meaning: its own, and those with its context's."""
-        own = text_words(self.words).content
-        return own, own.union(*(text_words(part).content for part in self._before))
-
 
 _years_of = lru_cache(maxsize=32_768)(years_in)
 _parts_of = lru_cache(maxsize=32_768)(interim_parts)
+
+
+@lru_cache(maxsize=2_000)
+def _above(passage: Passage) -> tuple[str, ...]:
+    """Give what all units of a passage have before them."""
+    caption = table_caption(passage) if passage.kind == "table" else ""
+    parts = (passage.profile.header, *passage.headings[-2:], caption)
+    return tuple(part for part in parts if part)
 
 
 @lru_cache(maxsize=2_000)

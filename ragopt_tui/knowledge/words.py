@@ -12,7 +12,7 @@ import snowballstemmer
 from ragopt_tui.knowledge.finance_terms import SAME_MEANING
 
 _STEMMER = snowballstemmer.stemmer("english")
-_WORD = re.compile(r"\d[\d,.]*\d%?|\d%?|[^\W\d_](?:[\w'’]|[-&](?=\w))*")
+_WORD = re.compile(r"\d[\d,.]*\d%?|\d%?|[^\W\d_][\w'’]*(?:[-&](?=\w)[\w'’]*)*")
 _STOP = frozenset(
     """
     a about above after all also am an and any are as at be been before being between both but by
@@ -38,14 +38,14 @@ def stem(word: str) -> str:
 
 def words_of(text: str) -> list[str]:
     """Give the words and figures of a text in order, lower case, hyphenated words in parts."""
-    found: list[str] = []
-    for raw in _WORD.findall(text.lower()):
-        word = raw.replace("’", "'").removesuffix("'s").rstrip("'")
-        if "-" in word:
-            found.extend(part for part in word.split("-") if part)
-        else:
-            found.append(word)
-    return found
+    return [word for raw in _WORD.findall(text.lower()) for word in _parts(raw)]
+
+
+@lru_cache(maxsize=65536)
+def _parts(raw: str) -> tuple[str, ...]:
+    """Give the words in one match of _WORD."""
+    word = raw.replace("’", "'").removesuffix("'s").rstrip("'")
+    return tuple(part for part in word.split("-") if part) if "-" in word else (word,)
 
 
 def stems_of(text: str) -> list[str]:
@@ -53,19 +53,27 @@ def stems_of(text: str) -> list[str]:
     return [stem(word) for word in words_of(text)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TextWords:
-    """What is compared of one text: its stems in order, and its distinct content words."""
+    """What is compared of one text.
+
+    `stems` are those of its words in order, `distinct` each once; `content` are the words that
+    carry its meaning; `concepts` number the lines of SAME_MEANING that it names.
+    """
 
     stems: tuple[str, ...]
+    distinct: frozenset[str]
     content: frozenset[str]
+    concepts: frozenset[int]
 
 
 @lru_cache(maxsize=32_768)
 def text_words(text: str) -> TextWords:
     """Give the words of a text that stands in several places, as headings do; they are kept."""
     words = words_of(text)
-    return TextWords(tuple(map(stem, words)), frozenset(w for w in words if w not in _STOP))
+    stems = tuple(map(stem, words))
+    distinct = frozenset(stems)
+    return TextWords(stems, distinct, frozenset(words) - _STOP, frozenset(concepts_in(stems)))
 
 
 def content_words(text: str) -> list[str]:
@@ -99,10 +107,13 @@ _CONCEPTS_BEGINNING_WITH = _by_first_stem()
 def concepts_in(stems: Sequence[str]) -> set[int]:
     """Give the numbers of the concepts (lines of SAME_MEANING) that a run of stems names."""
     found: set[int] = set()
+    if _CONCEPTS_BEGINNING_WITH.keys().isdisjoint(stems):
+        return found
     for at, first in enumerate(stems):
-        for name, concept in _CONCEPTS_BEGINNING_WITH.get(first, ()):
-            if tuple(stems[at : at + len(name)]) == name:
-                found.add(concept)
+        if first in _CONCEPTS_BEGINNING_WITH:
+            for name, concept in _CONCEPTS_BEGINNING_WITH[first]:
+                if tuple(stems[at : at + len(name)]) == name:
+                    found.add(concept)
     return found
 
 

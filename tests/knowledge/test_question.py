@@ -16,6 +16,8 @@ COMPANIES = ["Tarnbrook Instruments plc", "Veldmark Foods Group N.V.", "Larkfiel
         ("Q3 FY24 margin", {"2024"}),
         ("growth in '23", {"2023"}),
         ("2023-Q1", {"2023"}),
+        ("the Q32022 and FISCAL YEAR2021 and FY2020", {"2022", "2021", "2020"}),
+        ("Q1FY19 and CY’18, not x2017 or 2016a", {"2019", "2018"}),
         ("1,577 employees and 20231 units", set()),
     ],
 )
