@@ -15,7 +15,7 @@ from ragopt_tui.settings import folders
 from ragopt_tui.verification.checking import parent_of
 from ragopt_tui.verification.numbers import histogram_rows, limit, number, worst_first
 from ragopt_tui.verification.report import Report
-from ragopt_tui.verification.starting import start_verify
+from ragopt_tui.verification.starting import indexed, start_verify
 from ragopt_tui.verification.stored import stored_report
 from ragopt_tui.verification.words import MARKS, OUTCOME_MARKS, VERDICTS
 
@@ -33,7 +33,9 @@ def verify(name: str, against: str, docs: str, as_json: bool) -> int:
     child = store.record(store.find(name).id)
     other = store.find(against).id if against else ""
     parent = parent_of(store, child, other)
-    texts = str(Path(docs).expanduser().resolve()) if docs else ""
+    texts = indexed(Path(docs).expanduser()) if docs else ""
+    if docs and not texts:
+        raise RagoptError(f"{docs} is not indexed.", f"Run `ragopt-tui index {docs}` first.")
     result_of(start_verify(child.variant.id, child.variant.name, other, texts))
     report = stored_report(store, child.variant.id)
     if report is None:
@@ -59,11 +61,13 @@ def _lines(report: Report, child: str, parent: str) -> Iterator[str]:
         head = f"{OUTCOME_MARKS[finding.outcome]} {measured:>10} {bound:<14} "
         yield from _wrapped(head, finding.sentence)
     rows = histogram_rows(report.histogram)
+    most = max((share for _, _, share in rows), default=1.0)
     if rows:
         yield ""
         yield f"KL divergence of {report.positions:,} positions, in nats"
         for name, count, share in rows:
-            yield f"{name:>20} {'█' * round(share * _BAR):<{_BAR}} {count:>6,}"
+            bar = "█" * round(share / most * _BAR)
+            yield f"{name:>20} {bar:<{_BAR}} {count:>6,}"
     for answers in report.answers:
         yield ""
         yield from _wrapped("question ", answers.question)

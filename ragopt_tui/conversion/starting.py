@@ -19,7 +19,7 @@ def start_merge(
     name: str,
     onto: str = "original",
     *,
-    verify: bool = False,
+    verify: bool = True,
     texts: str = "",
 ) -> Job:
     """Start merging adapters, by id and weight, into their base; `name` is for the title.
@@ -42,7 +42,7 @@ def start_fetching() -> Job:
     )
 
 
-def start_convert(id: str, name: str, output: str, *, verify: bool = False, texts: str = "") -> Job:
+def start_convert(id: str, name: str, output: str, *, verify: bool = True, texts: str = "") -> Job:
     """Start converting a variant to GGUF of type `output`, or an adapter to a GGUF adapter."""
     title = f"convert {one_line(name, 80)} to {output}"
     parameters = {"variant": id, "output": output, "verify": verify, "texts": texts}
@@ -56,7 +56,7 @@ def start_quantize(
     docs: str = "",
     requantize: bool = False,
     *,
-    verify: bool = False,
+    verify: bool = True,
     texts: str = "",
 ) -> Job:
     """Start quantising a GGUF variant; `docs` is an indexed folder to measure importance on."""
@@ -80,7 +80,7 @@ def start_ship(
     onto: str = "original",
     docs: str = "",
     keep: bool = False,
-    verify: bool = False,
+    verify: bool = True,
     texts: str = "",
 ) -> Job:
     """Start the whole path of a variant to a GGUF of type `to`; `keep` keeps what is in between."""

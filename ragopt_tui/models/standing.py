@@ -26,7 +26,7 @@ class Standing:
     """The mean KL divergence from the parent in nats, None where it was not measured."""
 
     parent: str = ""
-    """The id of the variant that it was compared with."""
+    """The id of the variant that it was compared with, or is to be; "" if unknown."""
 
     parent_name: str = ""
     stale: str = ""
@@ -74,7 +74,7 @@ def standing_of(
         return None
     kept = record.verification
     if not isinstance(kept, dict) or kept.get("verdict") not in _WORST_LAST:
-        return Standing()
+        return Standing(parent=came_from(record))
     verdicts = [kept["verdict"], *(each.get("verdict") for each in earlier_steps(record))]
     divergence = kept.get("kl")
     return Standing(

@@ -94,6 +94,11 @@ class RagoptApp(App[None], inherit_bindings=False):
         tokens = self.settings.context_tokens
         return ModelLibrary(self, self._variants, tokens, self._say_of_job)
 
+    def models_name(self, id: str) -> str:
+        """Give the name of a variant of the library, "" as long as none is known."""
+        entry = self.models.shelf.find(id) if "models" in self.__dict__ else None
+        return entry.variant.name if entry else ""
+
     def get_default_screen(self) -> Screen[None]:
         """Open on the chat where the folder is known, so that it is the first frame."""
         return self._main_screen(self.docs) if self.docs else Screen()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ragopt_tui.models.record import VariantRecord
+from ragopt_tui.models.standing import Standing, standing_of
 from ragopt_tui.models.variant import Variant
 from ragopt_tui.ui.variant_words import form
 
@@ -25,6 +26,8 @@ class Entry:
     depth: int = 0
     memory: str = ""
     fits: bool = True
+    standing: Standing | None = None
+    """How it compares with what it was made from; None where there is nothing to compare."""
 
     @property
     def variant(self) -> Variant:
@@ -70,7 +73,7 @@ def read_shelf() -> Shelf:
 
     records = {each.variant.id: each for each in VariantStore(folders().models).records()}
     trees = lineage([record.variant for record in records.values()])
-    return Shelf(tuple(_entry(records[id], depth) for id, depth in _flat(trees, 0)))
+    return Shelf(tuple(_entry(records, id, depth) for id, depth in _flat(trees, 0)))
 
 
 def _flat(branches: Sequence[Branch], depth: int) -> Iterator[tuple[str, int]]:
@@ -79,8 +82,8 @@ def _flat(branches: Sequence[Branch], depth: int) -> Iterator[tuple[str, int]]:
         yield from _flat(branch.children, depth + 1)
 
 
-def _entry(record: VariantRecord, depth: int) -> Entry:
-    return Entry(record, depth)
+def _entry(records: Mapping[str, VariantRecord], id: str, depth: int) -> Entry:
+    return Entry(records[id], depth, standing=standing_of(records[id], records.get))
 
 
 def _said(entry: Entry) -> str:
@@ -89,6 +92,12 @@ def _said(entry: Entry) -> str:
     words = (
         *(entry.variant.name, entry.variant.id, entry.variant.kind, record.source.hub_id),
         *(form(record), facts.format, facts.dtype, facts.architecture, facts.licence),
-        *(record.note, *record.tags, *states),
+        *(record.note, *record.tags, *states, _verified(entry.standing)),
     )
     return " ".join(words).lower()
+
+
+def _verified(standing: Standing | None) -> str:
+    if standing is None:
+        return ""
+    return standing.verdict if standing.holds else "unverified"

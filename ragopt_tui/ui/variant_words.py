@@ -19,6 +19,9 @@ KINDS = {
 }
 """What a variant is, in words."""
 
+TOO_LARGE = "▲"
+"""Stands at a variant that needs more memory than there is."""
+
 _KILO = 1000
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 

@@ -62,9 +62,13 @@ def _cut(text: str, width: int) -> str:
     return text[:width]
 
 
-def speaker(variant: str) -> str:
-    """Say who answered and how: `quotes — verbatim`, or the variant and that it generates."""
-    return f"{variant_name(variant)} — {'verbatim' if variant == 'quotes' else 'generated'}"
+def speaker(variant: str, name: str = "") -> str:
+    """Say who answered and how: `quotes — verbatim`, or the variant and that it generates.
+
+    `name` is the one that its user gave it, "" where that is not known.
+    """
+    shown = one_line(name, 48) or variant_name(variant)
+    return f"{shown} — {'verbatim' if variant == 'quotes' else 'generated'}"
 
 
 def progress_bar(fraction: float, width: int) -> str:

@@ -32,15 +32,21 @@ def worst_first(findings: tuple[Finding, ...]) -> list[Finding]:
 def histogram_rows(
     histogram: tuple[tuple[float, ...], tuple[int, ...]],
 ) -> list[tuple[str, int, float]]:
-    """Give each range of divergence with how many positions it has, and their share of all."""
+    """Give each range of divergence with how many positions it has, and their share of all.
+
+    Ranges above all positions are left out.
+    """
     edges, counts = histogram
     total = sum(counts) or 1
-    ranges = zip(edges, edges[1:], counts, strict=False)
-    return [(_range(low, high), count, count / total) for low, high, count in ranges]
+    ranges = list(zip(edges, edges[1:], counts, strict=False))
+    while ranges and not ranges[-1][2]:
+        ranges.pop()
+    last = edges[-1] if edges else 0.0
+    return [(_range(low, high, last), count, count / total) for low, high, count in ranges]
 
 
-def _range(low: float, high: float) -> str:
-    if math.isinf(high):
+def _range(low: float, high: float, last: float) -> str:
+    if high == last:
         return f"over {_edge(low)}"
     return f"under {_edge(high)}" if low <= 0 else f"{_edge(low)} to {_edge(high)}"
 

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from ragopt_tui.errors import RagoptError
 from ragopt_tui.jobs import supervisor
 from ragopt_tui.jobs.job import Job
 from ragopt_tui.plaintext import one_line
 
 KIND = "verify"
 _TARGET = "ragopt_tui.verification.jobs:verify_variant"
+
+
+def indexed(docs: Path | None) -> str:
+    """Give a folder as jobs take it if it is indexed, else ""."""
+    from ragopt_tui.knowledge.location import IndexLocation
+
+    try:
+        serves = docs is not None and IndexLocation.of(docs).catalogue_file is not None
+    except RagoptError:
+        return ""
+    return str(docs.resolve()) if serves and docs is not None else ""
 
 
 def start_verify(id: str, name: str, against: str = "", docs: str = "") -> Job:

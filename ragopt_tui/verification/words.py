@@ -22,12 +22,12 @@ _LONGEST_NAME = 60
 def badge(standing: Standing | None) -> str:
     """Give a verification in a few cells: `✓.021`, `~.080`, `✗`, `?` if it holds no longer, or `·`.
 
-    Empty for what is not made from anything.
+    Empty where it is not known what a variant was made from.
     """
     if standing is None:
         return ""
     if not standing.verdict:
-        return UNVERIFIED
+        return UNVERIFIED if standing.parent else ""
     if standing.stale:
         return STALE
     if standing.verdict == "broken" or standing.divergence is None:

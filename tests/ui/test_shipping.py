@@ -134,11 +134,17 @@ async def test_what_was_chosen_is_what_the_job_is_told(
     async with app.run_test(size=SIZE) as pilot:
         screen = await choosing(pilot, "lora")
         choose(screen, "Q6_K")
-        await pilot.press("d", "k", "enter")
+        await pilot.press("d", "k", "v", "n", "enter")
         await until(pilot, lambda: told)
     values, options = told[0]
     assert values == ("fin-qa", ADAPTER.variant.name, "Q6_K")
-    assert options == {"docs": str(app.docs), "keep": True}
+    assert options == {
+        "onto": "nf4",
+        "docs": str(app.docs),
+        "keep": True,
+        "verify": False,
+        "texts": "",
+    }
 
 
 async def test_a_gguf_is_copied_with_a_modelfile(tmp_path: Path) -> None:

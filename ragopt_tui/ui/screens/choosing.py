@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual import on, work
+from textual.content import Content
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.ui import messages
 from ragopt_tui.ui.screens.conversing import ConversingScreen
-from ragopt_tui.ui.wording import speaker
+from ragopt_tui.ui.wording import MUTED, speaker
+from ragopt_tui.verification.words import warning
 
 if TYPE_CHECKING:
     from ragopt_tui.ui.model_jobs import ModelJob
     from ragopt_tui.ui.model_library import ModelLibrary
     from ragopt_tui.ui.model_shelf import Shelf
     from ragopt_tui.ui.opening import Opening
+    from ragopt_tui.ui.widgets.answer_card import AnswerCard
     from ragopt_tui.ui.widgets.job_list import JobList
     from ragopt_tui.ui.widgets.model_tree import ModelTree
 
@@ -47,6 +50,19 @@ class ChoosingScreen(ConversingScreen):
         """Read the library, and follow what becomes of it and of jobs about it."""
         # Reading it takes as long as the first frame, which it must not hold up.
         self.set_timer(_LIBRARY_SECONDS, self._read_library)
+
+    def answering(self) -> Content:
+        """Say who answers, and what speaks against it."""
+        # Nothing is known of the library before the first frame.
+        known = "library" in self.__dict__
+        entry = self.library.shelf.find(self.variant_id) if known else None
+        said = Content.styled(speaker(self.variant_id, entry.variant.name if entry else ""), MUTED)
+        if entry is None or not warning(entry.record, entry.standing):
+            return said
+        standing = entry.standing
+        stands = "verified no longer" if standing and standing.stale else "not verified"
+        stands = "broken" if standing and standing.verdict == "broken" else stands
+        return Content.assemble(said, (f" · ! {stands}", "$text-warning"))
 
     def _read_library(self) -> None:
         self.library.changed.subscribe(self, self._models_changed)
@@ -93,6 +109,8 @@ class ChoosingScreen(ConversingScreen):
             self.notify("The model that answered is no longer there; quotes answer.")
             self.variant_id = "quotes"
         self._show_variant()
+        for card in self.query("AnswerCard"):
+            cast("AnswerCard", card).show_name()
 
     def _jobs_changed(self, jobs: tuple[ModelJob, ...]) -> None:
         self.jobs.model_jobs = jobs
@@ -103,7 +121,7 @@ class ChoosingScreen(ConversingScreen):
         if variant == self.variant_id:
             return
         before, self.variant_id = self.variant_id, variant
-        self.engine_note = "" if variant == "quotes" else f"● loading {speaker(variant)}…"
+        self.engine_note = "" if variant == "quotes" else f"● loading {self._called(variant)}…"
         self._show_variant()
         if variant == "quotes":
             self._before = before
@@ -115,8 +133,19 @@ class ChoosingScreen(ConversingScreen):
             self.notify(str(error), severity="error", timeout=10, markup=False)
         else:
             self._before = before
+            self._warn_of(variant)
         self.engine_note = ""
         self._show_variant()
+
+    def _called(self, variant: str) -> str:
+        entry = self.library.shelf.find(variant)
+        return speaker(variant, entry.variant.name if entry else "")
+
+    def _warn_of(self, variant: str) -> None:
+        """Say once, when a variant is chosen, that its answers may not be what they should be."""
+        entry = self.library.shelf.find(variant)
+        if entry is not None and (said := warning(entry.record, entry.standing)):
+            self.notify(said, severity="warning", timeout=10, markup=False)
 
     def _show_variant(self) -> None:
         self.models.show(self.library.shelf, self.variant_id)

@@ -11,6 +11,7 @@ from ragopt_tui.ui.screens.model_adding import ModelAddingScreen
 from ragopt_tui.ui.wording import count, shorten
 
 if TYPE_CHECKING:
+    from ragopt_tui.jobs.job import Job
     from ragopt_tui.models.record import VariantRecord
     from ragopt_tui.ui.app import RagoptApp
     from ragopt_tui.ui.model_shelf import Entry
@@ -74,9 +75,23 @@ class ModelShippingScreen(ModelAddingScreen):
 
     def _ship(self, id: str, name: str, shipment: Shipment, docs: Path | None) -> None:
         from ragopt_tui.conversion.starting import start_ship
+        from ragopt_tui.verification.starting import indexed
 
-        texts = str(docs.resolve()) if shipment.importance and docs else ""
-        self._begin(lambda: start_ship(id, name, shipment.to, docs=texts, keep=shipment.keep))
+        importance = str(docs.resolve()) if shipment.importance and docs else ""
+
+        def start() -> Job:
+            return start_ship(
+                id,
+                name,
+                shipment.to,
+                onto="nf4" if shipment.nf4 else "original",
+                docs=importance,
+                keep=shipment.keep,
+                verify=shipment.verify,
+                texts=indexed(docs),
+            )
+
+        self._begin(start)
 
     async def _export(self, record: VariantRecord, target: Path) -> None:
         from ragopt_tui.conversion.export import export_variant

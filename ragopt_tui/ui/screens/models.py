@@ -17,7 +17,7 @@ from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.model_library import ModelLibrary
 from ragopt_tui.ui.model_rows import summary, variant_row
 from ragopt_tui.ui.model_shelf import Entry, Shelf
-from ragopt_tui.ui.screens.model_shipping import ModelShippingScreen
+from ragopt_tui.ui.screens.model_verifying import ModelVerifyingScreen
 from ragopt_tui.ui.widgets.key_bar import KeyBar
 from ragopt_tui.ui.widgets.model_info import ModelInfo
 from ragopt_tui.ui.widgets.split_line import SplitLine
@@ -27,7 +27,7 @@ _ROOM_FOR_BOTH = 100
 _ROOM_BEFORE_LAYOUT = 60
 
 
-class Models(ModelShippingScreen):
+class Models(ModelVerifyingScreen):
     """Gives the id of the variant that is to answer, or None where the user went back."""
 
     CSS_PATH = "../models.tcss"
@@ -87,9 +87,13 @@ class Models(ModelShippingScreen):
         self.action_use_variant()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Take away the facts where they stand beside the list, and GGUF where none can be made."""
+        """Take away the facts where they stand beside the list, and what is not for the one marked."""
         if action == "ship_variant":
             return bool(self._listed) and self.can_ship()
+        if action == "verify_variant":
+            return bool(self._listed) and self.can_verify()
+        if action == "show_report":
+            return bool(self._listed) and self.has_report()
         return action != "show_facts" or self.has_class("-narrow")
 
     def action_move(self, by: int) -> None:
@@ -179,4 +183,4 @@ class Models(ModelShippingScreen):
 
 def _drawn(entry: Entry) -> tuple[object, ...]:
     """Give what the list shows of a variant."""
-    return entry.record, entry.depth, entry.fits
+    return entry.record, entry.depth, entry.fits, entry.standing

@@ -28,11 +28,17 @@ _USUAL = "Q4_K_M"
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """What was chosen; `importance` is measured on the open documents, `keep` what is between."""
+    """What was chosen.
+
+    `importance` is measured on the open documents, `keep` keeps what is between, `verify` compares
+    what each step makes, and `nf4` merges onto the base as it is in 4 bits.
+    """
 
     to: str
     importance: bool
     keep: bool
+    verify: bool
+    nf4: bool
 
 
 class Shipping(ModalScreen[Shipment | None]):
@@ -42,6 +48,8 @@ class Shipping(ModalScreen[Shipment | None]):
         Binding("escape", "dismiss(None)", "Back"),
         Binding("d", "switch('importance')", "Documents"),
         Binding("k", "switch('keep')", "Keep"),
+        Binding("v", "switch('verify')", "Verify"),
+        Binding("n", "switch('nf4')", "4 bits"),
     ]
 
     def __init__(self, start: VariantRecord, model: VariantRecord, docs: Path | None) -> None:
@@ -49,7 +57,7 @@ class Shipping(ModalScreen[Shipment | None]):
         super().__init__()
         self._start, self._model, self._docs = start, model, docs
         self._free: int | None = None
-        self._wanted = {"importance": False, "keep": False}
+        self._wanted = {"importance": False, "keep": False, "verify": True, "nf4": False}
 
     def compose(self) -> ComposeResult:
         """Draw the quantisations, what can be had with them, and what the disk must hold."""
@@ -108,6 +116,10 @@ class Shipping(ModalScreen[Shipment | None]):
     def _why_not(self, what: str) -> str:
         """Say why something cannot be had, or ""."""
         converted = self._start.variant.kind == "gguf"
+        if what == "verify":
+            return ""
+        if what == "nf4":
+            return "" if self._start.variant.kind == "adapter" else "nothing is merged"
         if what == "keep":
             return "nothing stands in between" if converted else ""
         if self._docs is None:
@@ -120,7 +132,11 @@ class Shipping(ModalScreen[Shipment | None]):
         about = {
             "importance": f"D  what matters in {docs} loses least",
             "keep": "K  keep each step",
+            "verify": "V  compare each step with what it was made from",
+            "nf4": "N  onto the base in 4 bits, as QLoRA trained it",
         }
+        if self._start.variant.kind != "adapter":
+            del about["nf4"]
         lines = []
         for what, said in about.items():
             why_not = self._why_not(what)

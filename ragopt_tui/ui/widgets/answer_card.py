@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from textual.widgets import Markdown
 
     from ragopt_tui.chat.source_changes import SourceChange
+    from ragopt_tui.ui.app import RagoptApp
     from ragopt_tui.ui.widgets.answer_text import AnswerText
 
 _STYLES = {
@@ -44,11 +45,17 @@ class AnswerCard(VerticalGroup):
         self.variant = variant
         self.evidence = Evidence()
         self._text: AnswerText | None = None
+        self._refused = False
 
     def compose(self) -> ComposeResult:
         """Draw who answers and a line for what is going on."""
         yield SplitLine(self._who(), classes="head")
         yield Static("", markup=False, classes="status")
+
+    def show_name(self) -> None:
+        """Call who answers by the name that the library has for it now."""
+        head = self.query_one(".head", SplitLine)
+        head.show(self._who(), head.right)
 
     def show_status(self, status: str) -> None:
         """Say what is going on until the first word comes; an empty text takes the line away."""
@@ -70,10 +77,8 @@ class AnswerCard(VerticalGroup):
         self.set_class(answer.refused, "-refused")
         self.set_class(bool(answer.unsupported), "-unsupported")
         taken = Content.styled(duration(answer.seconds), MUTED)
-        who = self._who()
-        if answer.refused:
-            who = Content.assemble(who, ("  ! no answer in the documents", "$text-warning"))
-        self.query_one(".head", SplitLine).show(who, taken)
+        self._refused = answer.refused
+        self.query_one(".head", SplitLine).show(self._who(), taken)
         text = await self._answer_text()
         text.evidence_count = len(answer.evidence)
         await text.end(answer)
@@ -140,7 +145,11 @@ class AnswerCard(VerticalGroup):
 
     def _who(self) -> Content:
         mark = "◆" if self.variant == "quotes" else "◇"
-        return Content.styled(f"{mark} {speaker(self.variant)}", "bold")
+        name = cast("RagoptApp", self.app).models_name(self.variant)
+        who = Content.styled(f"{mark} {speaker(self.variant, name)}", "bold")
+        if not self._refused:
+            return who
+        return Content.assemble(who, ("  ! no answer in the documents", "$text-warning"))
 
 
 def _remarks(answer: Answer) -> Iterator[Static]:

@@ -14,10 +14,13 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from ragopt_tui.models.record import LoraFacts, VariantRecord
+from ragopt_tui.models.standing import Standing
 from ragopt_tui.plaintext import one_line, without_controls
+from ragopt_tui.ui.model_rows import badge_style
 from ragopt_tui.ui.model_shelf import Entry, Shelf
 from ragopt_tui.ui.variant_words import amount, kind, size, source
 from ragopt_tui.ui.wording import MUTED, count
+from ragopt_tui.verification.words import UNVERIFIED, VERDICTS, badge, divergence
 
 _LABEL = 15
 _LEAST = 20
@@ -65,12 +68,29 @@ def _lines(entry: Entry, shelf: Shelf, width: int) -> Iterator[Content]:
         yield Content.styled(f"! {without_controls(record.variant.problem)}", "$text-warning")
     if entry.memory:
         yield Content.styled(entry.memory, MUTED if entry.fits else "$text-warning")
+    if entry.standing is not None:
+        yield _standing(entry.standing, shelf)
     for part in (_facts(record), _lora(record.facts.lora), _kept(record), _origin(record, shelf)):
         rows = [row for label, text in part if text for row in _rows(label, text, width)]
         if rows:
             yield Content()
             yield from rows
     yield from _files(record)
+
+
+def _standing(standing: Standing, shelf: Shelf) -> Content:
+    """Say how a variant was verified, or that it was not."""
+    mark = badge(standing)[:1] or UNVERIFIED
+    if not standing.verdict:
+        return Content.styled(f"{mark} Not verified.", MUTED)
+    parent = shelf.find(standing.parent)
+    name = parent.variant.name if parent else standing.parent_name
+    if standing.stale:
+        return Content.styled(f"{mark} {without_controls(standing.stale)}", "$text-warning")
+    measured = divergence(standing.divergence)
+    about = f": KL divergence {measured}" if measured else ""
+    said = f"{mark} {VERDICTS[standing.verdict]} against {one_line(name, 60)}{about}."
+    return Content.styled(said, badge_style(standing))
 
 
 def _facts(record: VariantRecord) -> Iterator[tuple[str, str]]:

@@ -111,9 +111,11 @@ class ModelTree(Tree[Variant]):
 
 
 def _about(entry: Entry) -> str:
-    """Give the form and size of a variant, and a cross where it does not fit in memory."""
-    from ragopt_tui.ui.variant_words import form, size
+    """Give the form of a variant, how it was verified or else its size, and whether it is too large."""
+    from ragopt_tui.ui.variant_words import TOO_LARGE, form, size
+    from ragopt_tui.verification.words import badge
 
-    record = entry.record
-    parts = [form(record), size(record.bytes) if record.files else "", "" if entry.fits else "✗"]
-    return " ".join(filter(None, parts))
+    record, verified = entry.record, badge(entry.standing)
+    # A measured divergence says more than the size, and there is no room for both.
+    bytes = size(record.bytes) if record.files and len(verified) < 2 else ""
+    return " ".join(filter(None, [form(record), verified, bytes, "" if entry.fits else TOO_LARGE]))
