@@ -85,7 +85,7 @@ class _Importer:
         config, errors = read_values(yaml.safe_dump(_nested(self._made)), "it")
         names = {ours: theirs for theirs, ours in SAME.items() if theirs in self._given}
         for error in errors:
-            self._leave(names.get(error.key, error.key), self._made.get(error.key), error.message)
+            self._leave(names.get(error.key, error.key), self._made.get(error.key), error.told)
         return Imported(config, tuple(self._unmapped))
 
     def _set(self, key: str, value: Any) -> None:  # noqa: ANN401 - a value of YAML

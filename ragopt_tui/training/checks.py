@@ -17,9 +17,12 @@ from ragopt_tui.training.config_values import TrainingConfig
 
 _RECURRENT = ("linear_attention", "mamba", "recurrent", "conv")
 _RECURRENT_MODELS = ("mamba", "mamba2", "falcon_mamba", "rwkv", "recurrent_gemma", "xlstm")
-_TRACKER_PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb", "mlflow": "mlflow"}
+_TRACKER_PACKAGES = {
+    "tensorboard": ("tensorboard", "tensorboardX"),
+    "wandb": ("wandb",),
+    "mlflow": ("mlflow",),
+}
 _INTERVALS = ("eval_steps", "save_steps", "warmup_steps")
-_PRECISION = 1_000_000
 
 
 def combination_errors(config: TrainingConfig) -> list[ConfigError]:
@@ -77,10 +80,11 @@ def machine_errors(config: TrainingConfig, machine: Machine) -> list[ConfigError
     if file and not Path(file).expanduser().is_file():
         found.append(_error("accelerate_config", f"names {file}, which is no file."))
     for tracker in config.training.report_to:
-        package = _TRACKER_PACKAGES[tracker]
-        if importlib.util.find_spec(package) is None:
+        packages = _TRACKER_PACKAGES[tracker]
+        if not any(importlib.util.find_spec(package) for package in packages):
             told = f"names {tracker}, which is not installed."
-            found.append(_error("training.report_to", told, f"Install it: pip install {package}."))
+            hint = f"Install it: `pip install {packages[0]}`, or leave it out."
+            found.append(_error("training.report_to", told, hint))
     return found
 
 
@@ -125,21 +129,6 @@ def _evaluation(config: TrainingConfig) -> Iterator[ConfigError]:
             missing = "data.validation" if schedule.eval_steps > 0 else "training.eval_steps"
             told = f"needs evaluations, but {missing} is 0."
             yield _error(f"training.{key}", told, f"Set {missing}, or write 0 or false here.")
-    if evaluates and schedule.load_best_model_at_end and not _saves_evaluated(config):
-        told = (
-            f"is {schedule.save_steps:g}, no multiple of eval_steps ({schedule.eval_steps:g}): the "
-            "best checkpoint would not be one that was evaluated."
-        )
-        hint = f"Write {schedule.eval_steps:g}, or load_best_model_at_end: false."
-        yield _error("training.save_steps", told, hint)
-
-
-def _saves_evaluated(config: TrainingConfig) -> bool:
-    """Whether each checkpoint falls on an evaluation, as transformers asks for."""
-    every, saved = config.training.eval_steps, config.training.save_steps
-    if saved <= 0 or (every < 1) != (saved < 1):
-        return False
-    return round(saved * _PRECISION) % round(every * _PRECISION) == 0
 
 
 def _split(config: TrainingConfig) -> Iterator[ConfigError]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from ragopt_tui.errors import RagoptError
+from ragopt_tui.training.config_file import read_text
 from ragopt_tui.training.config_reading import ConfigError, read_values
 from ragopt_tui.training.config_values import (
     DataChoice,
@@ -36,25 +36,13 @@ __all__ = [
     "write_config",
 ]
 
-_LARGEST_FILE = 1 << 20
-
 
 def read_config(path: Path) -> TrainingConfig:
     """Read a YAML file; what it leaves out has its default.
 
     Raises RagoptError where it cannot be read, ConfigError for its first mistake.
     """
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise RagoptError(f"{path} is too large for a training configuration.")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise RagoptError(
-            f"The training configuration {path} cannot be read: {error.strerror}."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise RagoptError(f"{path} is no text in UTF-8.", "Save it as UTF-8.") from error
-    return parse_config(text, str(path))
+    return parse_config(read_text(path), str(path))
 
 
 def parse_config(text: str, where: str = "the configuration") -> TrainingConfig:
@@ -127,5 +115,12 @@ def _write_float(writer: _Writer, value: float) -> yaml.Node:
     return writer.represent_float(value)
 
 
+def _write_text(writer: _Writer, value: str) -> yaml.Node:
+    # Outside of double quotes these would be read as ends of lines.
+    style = '"' if set(value) & set("\x85\u2028\u2029") else None
+    return writer.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Writer.add_representer(str, _write_text)
 _Writer.add_representer(_Line, _write_list)
 _Writer.add_representer(float, _write_float)

@@ -36,12 +36,19 @@ _ELSEWHERE = {
 
 
 class ConfigError(RagoptError):
-    """A mistake in a configuration: `key` as in `lora.r` ("" for the file), its line from 1 or 0."""
+    """A mistake in a configuration.
 
-    def __init__(self, message: str, hint: str = "", *, key: str = "", line: int = 0) -> None:
+    `key` is as in `lora.r`, "" for the whole file; `line` counts from 1, 0 where there is none;
+    `told` is the message without the place.
+    """
+
+    def __init__(
+        self, message: str, hint: str = "", *, key: str = "", line: int = 0, told: str = ""
+    ) -> None:
         super().__init__(message, hint)
         self.key = key
         self.line = line
+        self.told = told or self.message
 
 
 def read_values(text: str, where: str) -> tuple[TrainingConfig, list[ConfigError]]:
@@ -120,7 +127,7 @@ class _Reader:
         made = _typed(hint, value)
         least, most = setting.least, setting.most
         if least is not None and most is not None and not least <= made <= most:
-            raise _WrongError(f"must be from {least:,g} to {most:,g}, not {_shown(value)}.")
+            raise _WrongError(f"must be from {least:,.12g} to {most:,.12g}, not {_shown(value)}.")
         return made
 
     def _unknown(self, key: str, path: str, names: list[str], section: str) -> None:
@@ -145,8 +152,9 @@ class _Reader:
     def _add(self, message: str, hint: str, path: str, end: str = "") -> None:
         line = self._lines.get(path, 0)
         at = f", line {line}" if line else ""
-        told = one_line(f"{self._where}{at}: {message}{end}", 1000)
-        self.errors.append(ConfigError(told, hint, key=path, line=line))
+        told = one_line(f"{message}{end}", 1000)
+        placed = f"{self._where}{at}: {told}"
+        self.errors.append(ConfigError(placed, hint, key=path, line=line, told=told))
 
 
 class _WrongError(Exception):

@@ -13,7 +13,10 @@ from ragopt_tui.models.model_files import is_gguf
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.models.variant import Variant
 from ragopt_tui.plaintext import one_line
+from ragopt_tui.training.checks import base_errors
 from ragopt_tui.training.config_reading import ConfigError
+from ragopt_tui.training.config_values import TrainingConfig
+from ragopt_tui.training.layers import check_layers, stored_layers
 from ragopt_tui.training.presets import known_architecture
 
 
@@ -26,6 +29,10 @@ class Base:
     folder: Path | None = None
     id: str = ""
     """Its id in the library; "" where it is not in it."""
+
+    builtin: bool = False
+    chat_template: str = ""
+    """The template that the user gave it in the library; "" for that of its files."""
 
 
 def find_base(name: str, store: VariantStore) -> Base:
@@ -41,9 +48,30 @@ def find_base(name: str, store: VariantStore) -> Base:
         if architecture is not None:
             return Base(name, architecture)
         raise ConfigError(f"base: {error.message}", error.hint, key="base") from error
+    folder = _folder(variant)
+    record = store.known(variant.id)
     return Base(
-        variant.name, read_json(_folder(variant) / "config.json"), _folder(variant), variant.id
+        variant.name,
+        read_json(folder / "config.json"),
+        folder,
+        variant.id if record else "",
+        variant.builtin,
+        record.chat_template if record else "",
     )
+
+
+def check_base(config: TrainingConfig, store: VariantStore) -> None:
+    """Raise ConfigError where a configuration does not go with its base, by headers alone."""
+    base = find_base(config.base, store)
+    if base.folder is None:
+        told = f"base: {base.name} is not here."
+        raise ConfigError(told, f"Get it: `ragopt-tui models pull {base.name}`.", key="base")
+    for error in base_errors(config, base.architecture):
+        raise error
+    if config.continue_from:
+        find_adapter(config.continue_from, base, store)
+    elif config.method == "lora":
+        check_layers(config.lora, stored_layers(base.folder, base.architecture))
 
 
 def find_adapter(name: str, base: Base, store: VariantStore) -> Path:

@@ -1,0 +1,141 @@
+"""`ragopt-tui train`: what is trained, what it would take, and starting it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ragopt_tui.commands.following import result_of
+from ragopt_tui.errors import RagoptError
+from ragopt_tui.jobs.job import Job
+from ragopt_tui.models.machine import this_machine
+from ragopt_tui.models.store import VariantStore
+from ragopt_tui.plaintext import one_line
+from ragopt_tui.settings import folders
+from ragopt_tui.training.axolotl import import_axolotl
+from ragopt_tui.training.checks import combination_errors, machine_errors, missing_errors
+from ragopt_tui.training.config import TrainingConfig, parse_config, write_config
+from ragopt_tui.training.config_changes import with_absolute_paths, with_settings
+from ragopt_tui.training.config_file import read_text
+from ragopt_tui.training.planned_base import check_base
+from ragopt_tui.training.presets import preset, presets
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A configuration, and the YAML that it is from, as its user wrote it."""
+
+    config: TrainingConfig
+    original: str
+
+
+def choose(file: str | None, name: str | None, settings: Sequence[str]) -> Chosen:
+    """Read a file or a preset, with settings changed.
+
+    Raises ConfigError for what is wrong in it, RagoptError where neither is given.
+    """
+    if name:
+        found = preset(name)
+        config, text = found.config, found.text
+    elif file:
+        path = Path(file).expanduser()
+        text = read_text(path)
+        config = parse_config(text, file)
+    else:
+        raise RagoptError(
+            "There is nothing to train.",
+            "Give a configuration, --preset NAME or --resume RUN; --presets lists presets.",
+        )
+    if settings:
+        config = with_settings(config, settings)
+    folder = Path(file).expanduser().absolute().parent if file else Path.cwd()
+    for place in {folder, Path.cwd()}:
+        config = with_absolute_paths(config, place)
+    return Chosen(config, text)
+
+
+def list_presets(as_json: bool) -> int:
+    """Print the presets with what each is for."""
+    if as_json:
+        rows = [
+            {"name": each.name, "title": each.title, "about": each.about, "base": each.config.base}
+            | {"text": each.text, "config": asdict(each.config)}
+            for each in presets().values()
+        ]
+        print(json.dumps({"presets": rows}, ensure_ascii=False))
+        return 0
+    width = max(map(len, presets())) + 2
+    for each in presets().values():
+        print(f"{each.name:<{width}}{each.title}")
+    return 0
+
+
+def print_axolotl(file: Path, as_json: bool) -> int:
+    """Print axolotl's configuration as one of ours, on standard error what has no place here."""
+    imported = import_axolotl(read_text(file.expanduser()), str(file))
+    text = write_config(imported.config)
+    if as_json:
+        left = [asdict(each) for each in imported.unmapped]
+        print(json.dumps({"config": text, "unmapped": left}, ensure_ascii=False))
+        return 0
+    print(text, end="")
+    for each in imported.unmapped:
+        print(one_line(f"not taken over: {each.key}: {each.value}  {each.reason}"), file=sys.stderr)
+    return 0
+
+
+def print_config(chosen: Chosen) -> int:
+    """Print a configuration; a preset that is not changed as it stands, with its comments."""
+    unchanged = parse_config(chosen.original) == chosen.config
+    print(chosen.original if unchanged else write_config(chosen.config), end="")
+    return 0
+
+
+def plan(chosen: Chosen, as_json: bool) -> int:
+    """Print what a run would train, need and take; gives 1 where it could not start."""
+    from ragopt_tui.commands.train_plan import plan_lines
+    from ragopt_tui.training.planning import plan_training
+
+    made = plan_training(chosen.config, VariantStore(folders().models), this_machine())
+    if as_json:
+        print(json.dumps(made.to_json(), ensure_ascii=False))
+    else:
+        print("\n".join(plan_lines(made)))
+    return 1 if made.errors else 0
+
+
+def run_training(chosen: Chosen, detach: bool, as_json: bool) -> int:
+    """Start a run, and follow it unless it is detached; gives 0 when it finished.
+
+    Raises ConfigError before anything starts where the settings do not go together.
+    """
+    from ragopt_tui.training.starting import start_training
+
+    config = chosen.config
+    for error in [*missing_errors(config), *combination_errors(config)]:
+        raise error
+    check_base(config, VariantStore(folders().models))
+    for error in machine_errors(config, this_machine()):
+        raise error
+    return _follow(start_training(config, chosen.original), detach, as_json)
+
+
+def resume_training(name: str, detach: bool, as_json: bool) -> int:
+    """Go on with a run from its last checkpoint, as `run_training` does with a new one."""
+    from ragopt_tui.training.runs import find_run
+    from ragopt_tui.training.starting import resume
+
+    return _follow(resume(find_run(name)), detach, as_json)
+
+
+def _follow(job: Job, detach: bool, as_json: bool) -> int:
+    if detach:
+        values = {"job": job.id, "run": job.spec.parameters.get("run") or job.id}
+        print(json.dumps(values) if as_json else f"{values['run']} trains as the job {job.id}.")
+        return 0
+    result = result_of(job)
+    print(json.dumps(result, ensure_ascii=False) if as_json else one_line(result["message"], 1000))
+    return 0

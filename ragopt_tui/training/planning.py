@@ -1,0 +1,47 @@
+"""Planning a run of this machine: its base, its data and what earlier runs took."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ragopt_tui.errors import RagoptError
+from ragopt_tui.models.machine import Machine
+from ragopt_tui.models.store import VariantStore
+from ragopt_tui.training.adapter_config import lora_of_adapter
+from ragopt_tui.training.checks import combination_errors
+from ragopt_tui.training.config_reading import ConfigError
+from ragopt_tui.training.config_values import TrainingConfig
+from ragopt_tui.training.plan import Plan, make_plan
+from ragopt_tui.training.plan_rows import planned_rows
+from ragopt_tui.training.plan_steps import RowLengths
+from ragopt_tui.training.plan_throughput import earlier_throughput
+from ragopt_tui.training.planned_base import Base, find_adapter, find_base
+
+
+def plan_training(config: TrainingConfig, store: VariantStore, machine: Machine) -> Plan:
+    """Plan a run; what is wrong with it is among the plan's errors.
+
+    Loads no weight and starts nothing. Raises RagoptError for a base whose architecture cannot be
+    built.
+    """
+    try:
+        base = find_base(config.base, store)
+        if config.continue_from and config.method == "lora":
+            adapter = find_adapter(config.continue_from, base, store)
+            config = replace(config, lora=lora_of_adapter(adapter, config.lora.lora_dropout))
+    except ConfigError as error:
+        errors = (*combination_errors(config), error)
+        return Plan(config, config.base, None, None, None, None, None, errors)
+    rows, wrong = _rows(config, base)
+    throughput = earlier_throughput(config, base.id or base.name, machine)
+    plan = make_plan(config, base.name, base.architecture, machine, rows, throughput)
+    return plan if wrong is None else replace(plan, errors=(*plan.errors, wrong))
+
+
+def _rows(config: TrainingConfig, base: Base) -> tuple[RowLengths | None, ConfigError | None]:
+    """Look at the data set; an error says why it cannot be used."""
+    try:
+        return planned_rows(config, base), None
+    except RagoptError as error:
+        told = f"data.set: {error.message}"
+        return None, ConfigError(told, error.hint, key="data.set")
