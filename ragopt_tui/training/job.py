@@ -8,11 +8,14 @@ from typing import Any
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.jobs.events import Reporter
+from ragopt_tui.models.machine import this_machine
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
+from ragopt_tui.training.checks import combination_errors, machine_errors, missing_errors
 from ragopt_tui.training.config import TrainingConfig, parse_config, write_config
+from ragopt_tui.training.planned_base import check_base
 from ragopt_tui.training.queueing import Devices, reserved
-from ragopt_tui.training.run_data import find_data
+from ragopt_tui.training.run_data import find_set, same_set
 from ragopt_tui.training.run_folder import RunFolder
 from ragopt_tui.training.trained_base import check_same_base, trained_base
 
@@ -27,16 +30,19 @@ def train(parameters: dict[str, Any], report: Reporter) -> dict[str, Any]:
     run = RunFolder.of(parameters.get("run") or report.folder.name)
     resumes = bool(parameters.get("run"))
     store = VariantStore(folders().models)
+    _check(config, store)
     base = trained_base(store, config)
-    data = find_data(config)
+    made = run.read_made()
     if resumes:
-        check_same_base(run.read_made(), base)
+        check_same_base(made, base)
+        same_set(made, run.path.name)
     else:
+        found = find_set(config.data, report)
         made = {
             "run": run.path.name,
             "config": asdict(config),
             "base": base.identity(),
-            "data": {"id": data.id, "version": data.record.version},
+            "data": {"id": found.id, "version": found.record.version},
         }
         _prepare(run, config, parameters.get("original", ""), made)
     wanted = None if config.accelerate_config else config.num_processes
@@ -48,6 +54,15 @@ def train(parameters: dict[str, Any], report: Reporter) -> dict[str, Any]:
 
         task = Task(config, run, devices.gpu, parameters.get("working_folder", ""))
         return work(task, report)
+
+
+def _check(config: TrainingConfig, store: VariantStore) -> None:
+    """Raise ConfigError for what is wrong before anything is loaded."""
+    for error in [*missing_errors(config), *combination_errors(config)]:
+        raise error
+    check_base(config, store)
+    for error in machine_errors(config, this_machine()):
+        raise error
 
 
 def _prepare(run: RunFolder, config: TrainingConfig, original: str, made: dict[str, Any]) -> None:

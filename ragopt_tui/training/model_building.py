@@ -99,7 +99,19 @@ def _loaded(config: TrainingConfig, base: TrainedBase, precision: Precision, sha
             f"{base.folder} lacks {len(missing)} of the model's weights, among them {missing[0]}.",
             "Get the model again.",
         )
+    if config.quantization.load_in_4bit:
+        _keep_scales(model)
     return model
+
+
+def _keep_scales(model: Any) -> None:  # noqa: ANN401
+    """Keep bitsandbytes from repacking 4-bit weights at each evaluation on a processor.
+
+    It rounds their scales to bf16 as it does, and training would go on with another base.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def _device() -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from datasets import Dataset, Features, Value
@@ -28,11 +28,16 @@ class Rows:
     """Rows ready for the trainer; `left_out` counts examples of which nothing would be learnt."""
 
     dataset: Any
-    examples: int
-    tokens: int
-    learnt: int
-    left_out: int
-    truncated: int
+    lengths: tuple[int, ...]
+    """Tokens of each example."""
+
+    left_out: int = 0
+    truncated: int = 0
+
+    @property
+    def examples(self) -> int:
+        """How many examples there are."""
+        return len(self.lengths)
 
 
 def rendered_rows(
@@ -56,9 +61,8 @@ def rendered_rows(
             told = time.monotonic()
             report.raise_if_cancelled()
             report.progress(f"reading {what}", seen, total, "examples")
-    learnt = sum(label != NO_LOSS for row in labels for label in row)
     dataset = Dataset.from_dict({"input_ids": ids, "labels": labels}, features=_FEATURES)
-    return Rows(dataset, len(ids), sum(map(len, ids)), learnt, left_out, truncated)
+    return Rows(dataset, tuple(map(len, ids)), left_out, truncated)
 
 
 def packed(rows: Rows, max_length: int) -> Rows:
@@ -66,8 +70,7 @@ def packed(rows: Rows, max_length: int) -> Rows:
 
     Each keeps its own positions, by which the attention of one never sees another.
     """
-    dataset = pack_dataset(rows.dataset, max_length, "bfd")
-    return Rows(dataset, rows.examples, rows.tokens, rows.learnt, rows.left_out, rows.truncated)
+    return replace(rows, dataset=pack_dataset(rows.dataset, max_length, "bfd"))
 
 
 def check_rows(rows: Rows, name: str) -> None:

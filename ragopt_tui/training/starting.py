@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from ragopt_tui.errors import RagoptError
@@ -21,8 +20,8 @@ GRACE_SECONDS = 600.0
 def start_training(config: TrainingConfig, original: str = "") -> Job:
     """Start a run; its id is that of the job. `original` is the YAML that the user wrote.
 
-    Paths in the configuration are taken from the present working folder. Raises RagoptError where
-    the job cannot be started.
+    Files in the configuration are named absolutely. Raises RagoptError where the job cannot be
+    started.
     """
     return _started(write_config(config), original, "", config.name)
 
@@ -61,9 +60,3 @@ def _started(config: str, original: str, run: str, name: str) -> Job:
         "grace_seconds": GRACE_SECONDS,
     }
     return supervisor.start(KIND, f"train {one_line(name, 80)}", TARGET, parameters)
-
-
-def absolute(path: str) -> str:
-    """Give a path from the root on, if it is one of a file or folder that exists."""
-    place = Path(path).expanduser()
-    return os.path.abspath(place) if path and place.exists() else path  # noqa: PTH100

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ragopt_tui.chat.backends.transformers_loading import load_tokenizer
 from ragopt_tui.jobs.events import JobCancelled, Reporter
+from ragopt_tui.models.inspection import read_json
+from ragopt_tui.models.machine import this_machine
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
+from ragopt_tui.training.adapter_config import lora_of_adapter
 from ragopt_tui.training.arguments import training_arguments
 from ragopt_tui.training.callbacks import RunCallback
 from ragopt_tui.training.checkpoints import rotate, write_checkpoint
 from ragopt_tui.training.config import TrainingConfig
 from ragopt_tui.training.data.rendering import Renderer
-from ragopt_tui.training.data.store import DataSet
 from ragopt_tui.training.model_building import built_model, precision_of
+from ragopt_tui.training.plan import make_plan
+from ragopt_tui.training.plan_steps import RowLengths
 from ragopt_tui.training.publishing import Publisher
 from ragopt_tui.training.rows import Rows, check_rows, packed, rendered_rows
-from ragopt_tui.training.run_data import find_data
+from ragopt_tui.training.run_data import data_of, same_set
 from ragopt_tui.training.run_folder import Checkpoint, RunFolder, RunState
 from ragopt_tui.training.samples import Sample, samples_of
 from ragopt_tui.training.trained_base import TrainedBase, trained_base
@@ -53,6 +58,8 @@ def work(task: Task, report: Reporter) -> dict[str, Any]:
     Raises JobCancelled, with a checkpoint written, if it was asked to stop, and RagoptError where
     it could not go on.
     """
+    # Names that TRL itself still uses are of no use in a run's log.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     session = _Session(task, report)
     session.train()
     return session.finish()
@@ -139,16 +146,17 @@ def prepared(task: Task, store: VariantStore, report: Reporter) -> Prepared:
     """Find the base and the data and render them; raises RagoptError where either is not usable."""
     config = task.config
     base = trained_base(store, config)
-    data = find_data(config)
+    data = data_of(config.data, same_set(task.run.read_made(), task.run.path.name))
     tokenizer = load_tokenizer(base.words)
     renderer = _renderer(config, base, tokenizer)
-    train = _rows(data, "train", renderer, report)
-    check_rows(train, data.id)
-    validation = _rows(data, "validation", renderer, report)
-    samples = samples_of(config.samples, data.examples("validation"), renderer)
+    train = rendered_rows(data.train, renderer, report, data.train_count, "examples")
+    check_rows(train, data.set.id)
+    held_out = data.validation
+    validation = rendered_rows(held_out, renderer, report, len(held_out), "validation examples")
+    samples = samples_of(config.samples, held_out, renderer)
+    _tell_plan(config, base, train, len(validation.lengths), report)
     if config.training.packing:
         train = packed(train, config.training.max_length)
-    _tell_left_out(train, report)
     return Prepared(base, tokenizer, train, validation, samples)
 
 
@@ -163,12 +171,16 @@ def _renderer(config: TrainingConfig, base: TrainedBase, tokenizer: Any) -> Rend
     )
 
 
-def _rows(data: DataSet, split: Any, renderer: Renderer, report: Reporter) -> Rows:  # noqa: ANN401
-    total = data.record.rows[split]
-    return rendered_rows(data.examples(split), renderer, report, total, f"{split} examples")
-
-
-def _tell_left_out(rows: Rows, report: Reporter) -> None:
+def _tell_plan(
+    config: TrainingConfig, base: TrainedBase, rows: Rows, held_out: int, report: Reporter
+) -> None:
+    if base.adapter is not None and base.adapter.variant.path is not None:
+        lora = lora_of_adapter(base.adapter.variant.path, config.lora.lora_dropout)
+        config = replace(config, lora=lora)
+    lengths = RowLengths(rows.examples, rows.lengths, rows.truncated, rows.left_out, held_out)
+    architecture = read_json(base.folder / "config.json")
+    plan = make_plan(config, base.record.variant.name, architecture, this_machine(), lengths)
+    report.event("plan", **plan.to_json())
     if rows.left_out:
         report.message(f"{rows.left_out} examples are left out: nothing of them would be learnt.")
     if rows.truncated:
