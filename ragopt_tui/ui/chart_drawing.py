@@ -16,7 +16,7 @@ LABELS = 9
 """The width of the axis at the left, in characters."""
 
 _MARK_EVERY = 24
-_ROWS_A_TICK, _ROOM_A_STEP = 3, 14
+_ROWS_A_TICK, _ROOM_A_STEP = 3, 10
 _SAMPLES = {"line": "━", "dots": "⠢", "points": "◆"}
 
 
@@ -138,7 +138,7 @@ def _put_marks(canvas: Canvas, scale: Scale, line: DrawnLine, number: int) -> No
 def _labels(scale: Scale, rows: int, unit: Unit) -> dict[int, str]:
     """Give the labels of the axis by row."""
     found: dict[int, str] = {}
-    for value in ticks(scale, max(2, rows // _ROWS_A_TICK)):
+    for value in ticks(scale, max(3, rows // _ROWS_A_TICK)):
         row = row_of(scale, value, rows * DOTS_DOWN) // DOTS_DOWN
         found.setdefault(max(0, min(rows - 1, row)), written(value, unit))
     return found

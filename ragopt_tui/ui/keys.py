@@ -24,9 +24,22 @@ _LIVE_TOGETHER: dict[Scope, tuple[Scope, ...]] = {
     "sidebar": ("sidebar", "main", "app"),
     "documents": ("documents", "main", "app"),
     "document": ("document", "app"),
+    "training": ("training", "main", "app"),
+    "run": ("run", "app"),
+    "training form": ("training form", "app"),
+    "report": ("report", "app"),
 }
-_SPOKEN = {"escape": "Esc", "slash": "/", "question_mark": "?", "enter": "Enter"}
-_LONG = {"/": "slash", "?": "question_mark", "esc": "escape", "return": "enter"}
+_SIGNS = {
+    "/": "slash",
+    "?": "question_mark",
+    "+": "plus",
+    "-": "minus",
+    "=": "equals_sign",
+    ",": "comma",
+    ".": "full_stop",
+}
+_SPOKEN = {name: sign for sign, name in _SIGNS.items()} | {"escape": "Esc", "enter": "Enter"}
+_LONG = _SIGNS | {"esc": "escape", "return": "enter"}
 
 
 class _Named(NamedTuple):
@@ -77,7 +90,7 @@ def spoken_of(name: str, keys: Mapping[str, str]) -> str:
 
 def _binding(action: Action) -> Binding:
     # Priority, because the prompt would otherwise take Enter, F6 and F7 for itself.
-    scopes = ("app", "main", "prompt", "chats", "models")
+    scopes = ("app", "main", "prompt", "chats", "models", "training form")
     above = action.scope in scopes and action.keys != "escape"
     return Binding(
         action.keys,

@@ -6,11 +6,13 @@ and what else stands there are kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
 
+from ragopt_tui.training.checks import combination_errors
 from ragopt_tui.training.config import ConfigError, TrainingConfig, write_config
 from ragopt_tui.training.config_reading import read_values
 from ragopt_tui.ui.train_fields import Field, as_yaml, shown
@@ -31,7 +33,7 @@ class Draft:
     def of_text(cls, text: str) -> Draft:
         """Read YAML, right or wrong."""
         config, errors = read_values(text, _WHERE)
-        return cls(text, config, tuple(errors), _spans(text))
+        return cls(text, config, tuple(errors or combination_errors(config)), _spans(text))
 
     @classmethod
     def of_config(cls, config: TrainingConfig) -> Draft:
@@ -46,6 +48,20 @@ class Draft:
     def error_of(self, key: str) -> ConfigError | None:
         """Give the mistake of a setting, or None."""
         return next((error for error in self.errors if error.key == key), None)
+
+    def with_errors(self, errors: Iterable[ConfigError]) -> Draft:
+        """Give the draft with mistakes that only its plan or its start could find."""
+        return replace(self, errors=(*self.errors, *errors))
+
+    def line(self, key: str) -> int:
+        """Give the line of a setting's value, from 1; 0 where it is not written down."""
+        if key not in self._spans:
+            return 0
+        return self.text.count("\n", 0, self._spans[key][0]) + 1
+
+    def line_of(self, error: ConfigError) -> int:
+        """Give the line of a mistake, from 1; 0 where the setting is not written down."""
+        return error.line or self.line(error.key)
 
     def shown(self, of: Field) -> str:
         """Give what a setting is as the form shows it: where it is wrong, what stands there."""

@@ -15,11 +15,14 @@ from ragopt_tui.ui.screens.chats import Chats
 from ragopt_tui.ui.screens.document import DocumentScreen
 from ragopt_tui.ui.screens.main import MainScreen
 from ragopt_tui.ui.screens.models import Models
+from ragopt_tui.ui.screens.train_form import TrainFormScreen
+from ragopt_tui.ui.screens.train_run import TrainRunScreen
 from ragopt_tui.ui.widgets.citation_chip import CitationChip
 from ragopt_tui.ui.widgets.documents_pane import DocumentsPane
 from ragopt_tui.ui.widgets.model_tree import ModelTree
 from ragopt_tui.ui.widgets.prompt import Prompt
 from ragopt_tui.ui.widgets.source_card import SourceCard
+from ragopt_tui.ui.widgets.train_pane import TrainPane
 from tests.ui.scripted import scripted_app
 from tests.ui.waiting import ready, screen_text, shown
 
@@ -33,6 +36,9 @@ OWNERS = {
     "sidebar": (ModelTree,),
     "documents": (DocumentsPane,),
     "document": (DocumentScreen,),
+    "training": (TrainPane,),
+    "run": (TrainRunScreen,),
+    "training form": (TrainFormScreen,),
 }
 
 

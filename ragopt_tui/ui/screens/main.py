@@ -10,7 +10,6 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.widgets import ContentSwitcher
 
 from ragopt_tui.errors import RagoptError
@@ -29,7 +28,7 @@ from ragopt_tui.ui.widgets.model_tree import ModelTree
 from ragopt_tui.ui.widgets.sidebar import Sidebar
 from ragopt_tui.ui.widgets.sources import Sources
 from ragopt_tui.ui.widgets.top_bar import TopBar
-from ragopt_tui.ui.wording import MUTED, count, shorten, speaker
+from ragopt_tui.ui.wording import count, shorten
 from ragopt_tui.ui.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from ragopt_tui.ui.exchange import Evidence
     from ragopt_tui.ui.opening import Opening
     from ragopt_tui.ui.widgets.documents_pane import DocumentsPane
+    from ragopt_tui.ui.widgets.train_pane import TrainPane
 
 # Starting the engine takes the loop some 50 ms, so that the first keys would wait for it.
 _FIRST_FRAME_SECONDS = 0.05
@@ -64,6 +64,7 @@ class MainScreen(JudgingScreen, ReadingScreen, ChoosingScreen):
         self._opened = False
         self._tab = "chat"
         self._documents: DocumentsPane | None = None
+        self._training: TrainPane | None = None
 
     def compose(self) -> ComposeResult:
         """Draw the first line, the panels around the chat, and the footer."""
@@ -129,7 +130,12 @@ class MainScreen(JudgingScreen, ReadingScreen, ChoosingScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Take away what has no effect now."""
-        return not (action == "toggle_sources" and self._tab == "documents")
+        if action == "stop" and self._tab == "training":
+            # There are more keys for runs than the last line has room for.
+            return self.dialogue.busy or any(
+                panel.state == "over" for panel in self.panels.values()
+            )
+        return not (action == "toggle_sources" and self._tab != "chat")
 
     async def action_stop(self) -> None:
         """Close a panel that lies over the chat; else stop the answer."""
@@ -145,6 +151,10 @@ class MainScreen(JudgingScreen, ReadingScreen, ChoosingScreen):
     async def action_show_documents(self) -> None:
         """Go to the documents, or back to the chat."""
         await self._open_tab("chat" if self._tab == "documents" else "documents")
+
+    async def action_show_training(self) -> None:
+        """Go to the training runs, or back to the chat."""
+        await self._open_tab("chat" if self._tab == "training" else "training")
 
     def action_toggle_sidebar(self) -> None:
         """Show or hide models and jobs."""
@@ -189,7 +199,7 @@ class MainScreen(JudgingScreen, ReadingScreen, ChoosingScreen):
     def show_state(self) -> None:
         """Bring the line below the prompt and the empty conversation up to date."""
         indexing = self.workspace.indexing
-        right = Content.styled(speaker(self.variant_id), MUTED)
+        right = self.answering()
         line = self.engine_note or indexing.line
         if not indexing.running and not indexing.problem and not self._opened:
             line = self.engine_note or "● getting ready…"
@@ -233,6 +243,8 @@ class MainScreen(JudgingScreen, ReadingScreen, ChoosingScreen):
     def _focus_centre(self) -> None:
         if self._tab == "documents" and self._documents is not None:
             self._documents.focus_table()
+        elif self._tab == "training" and self._training is not None:
+            self._training.focus_runs()
         else:
             self.pane.prompt.focus()
 
@@ -245,6 +257,11 @@ class MainScreen(JudgingScreen, ReadingScreen, ChoosingScreen):
             await self.query_one("#centre", ContentSwitcher).add_content(self._documents)
             self._documents.show_progress(self.workspace.indexing)
             self._load_records()
+        if tab == "training" and self._training is None:
+            from ragopt_tui.ui.widgets.train_pane import TrainPane
+
+            self._training = TrainPane(self.opening.clock, id="training")
+            await self.query_one("#centre", ContentSwitcher).add_content(self._training)
         self.query_one("#centre", ContentSwitcher).current = tab
         self._tab = tab
         self._top.choose(tab)

@@ -27,7 +27,7 @@ class TopBar(Horizontal):
 
     def __init__(self, folder: str, open_tab: str) -> None:
         super().__init__()
-        self._tabs = (Tab("chat", "Chat"), Tab("documents", "Documents"))
+        self._tabs = (Tab("chat", "Chat"), Tab("documents", "Documents"), Tab("training", "Train"))
         self._title = Static("", id="chat-title", markup=False)
         self._folder = Static(without_controls(folder), id="folder", markup=False)
         self.choose(open_tab)

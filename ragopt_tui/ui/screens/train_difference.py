@@ -1,0 +1,69 @@
+"""In which settings two training runs differ."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from ragopt_tui.training.config import TrainingConfig, difference
+from ragopt_tui.ui.train_fields import fields, shown
+from ragopt_tui.ui.train_rows import RunRow
+from ragopt_tui.ui.wording import MUTED, shorten
+
+_KEY = 34
+
+
+class TrainDifference(ModalScreen[None]):
+    """A row for each setting that is not the same in both."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter", "dismiss", "Back")]
+
+    def __init__(self, left: RunRow, right: RunRow) -> None:
+        super().__init__()
+        self._left, self._right = left, right
+
+    def compose(self) -> ComposeResult:
+        """Draw the table."""
+        with Vertical(classes="dialog -wide"):
+            yield Static("Settings that differ", classes="dialog-title", markup=False)
+            with VerticalScroll():
+                yield Static(id="difference", markup=False)
+            yield Static("Esc goes back", classes="dialog-hint", markup=False)
+
+    def on_mount(self) -> None:
+        """Let the arrow keys scroll."""
+        self.query_one(VerticalScroll).focus()
+
+    def on_resize(self) -> None:
+        """Give the values the room there is."""
+        self.call_after_refresh(self._fill)
+
+    def _fill(self) -> None:
+        width = self.query_one(VerticalScroll).scrollable_content_region.width
+        left, right = self._left, self._right
+        table = difference_table(left.config, right.config, (left.name, right.name), width)
+        self.query_one("#difference", Static).update(table)
+
+
+def difference_table(
+    left: TrainingConfig, right: TrainingConfig, names: tuple[str, str], width: int
+) -> Content:
+    """Draw the settings in which two configurations differ, one value beside the other."""
+    by_key = {field.key: field for field in fields()}
+    key_room = min(_KEY, max(12, width // 3))
+    room = max(8, (width - key_room) // 2 - 1)
+    heads = [f"{shorten(name, room - 1):<{room}} " for name in names]
+    rows = [Content.styled(f"{'':{key_room}}{''.join(heads)}", MUTED)]
+    for key, ours, theirs in difference(left, right):
+        values = [shown(by_key[key], value) or "–" for value in (ours, theirs)]
+        cells = [f"{shorten(value, room - 1):<{room}} " for value in values]
+        rows.append(Content.assemble(f"{shorten(key, key_room - 1):<{key_room}}", *cells))
+    if len(rows) == 1:
+        rows.append(Content("They have the same settings."))
+    return Content("\n").join(rows)

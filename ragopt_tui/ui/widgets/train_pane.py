@@ -1,0 +1,334 @@
+"""The Train tab: the runs there are, and the curves of the one that is marked or of those compared."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from ragopt_tui.errors import RagoptError
+from ragopt_tui.ui.chart_lines import Window
+from ragopt_tui.ui.keys import bindings
+from ragopt_tui.ui.train_pictures import (
+    LETTERS,
+    SMOOTHINGS,
+    View,
+    chart_count,
+    moved,
+    panned,
+    zoomed,
+)
+from ragopt_tui.ui.train_reader import Look, TrainReader, Wanted
+from ragopt_tui.ui.train_rows import RunRow
+from ragopt_tui.ui.train_words import headline, row_of_run
+from ragopt_tui.ui.widgets.chart_board import ChartBoard
+from ragopt_tui.ui.widgets.split_line import SplitLine
+from ragopt_tui.ui.widgets.train_acting import ActingPane
+from ragopt_tui.ui.wording import MUTED, count
+
+_EMPTY = (
+    "No training runs yet.\n\nPress n for a first one: it starts from a preset, asks for a base "
+    "model and a data set, and says before the start what memory and time it takes. A run goes on "
+    "when this program is closed."
+)
+_LOOK_SECONDS = 0.5
+_ZOOM, _PAN = 0.5, 0.25
+_OF_A_RUN = ("open_run", "mark_run", "repeat_run", "next_chart")
+
+
+class TrainPane(ActingPane):
+    """Runs as a list; the keys beside Up and Down are for the charts below."""
+
+    # Without runs there is nothing else that keys could go to.
+    can_focus = True
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("training"),
+        Binding("escape", "leave_cursor", show=False),
+    ]
+
+    def __init__(self, clock: Callable[[], datetime], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._clock = clock
+        self._reader = TrainReader()
+        self._rows: tuple[RunRow, ...] = ()
+        self._marked: list[str] = []
+        self._view = View()
+        self._whole = Window(0, 1)
+        self._drawn: list[Content] = []
+        self._go_to = ""
+        self._again = asyncio.Event()
+
+    def compose(self) -> ComposeResult:
+        """Draw the head, the runs, what is to be said of one, the charts, and the empty state."""
+        yield SplitLine(id="training-head")
+        yield OptionList(id="runs")
+        yield Static("", id="run-headline", markup=False)
+        yield ChartBoard(id="charts")
+        yield Static(_EMPTY, classes="empty", markup=False)
+
+    def on_mount(self) -> None:
+        """Read the runs, and go on reading while they are looked at."""
+        self._follow()
+
+    def focus_runs(self) -> None:
+        """Go to the list of runs."""
+        runs = self.query_one("#runs")
+        (runs if runs.display else self).focus()
+
+    def begun(self, job: str) -> None:
+        """Go to a run that was started, once it is listed."""
+        self._go_to = job
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Read at once what there is."""
+        self._again.set()
+
+    def marked_row(self) -> RunRow | None:
+        """Give the run under the cursor."""
+        at = self.query_one(OptionList).highlighted
+        return self._rows[at] if at is not None and at < len(self._rows) else None
+
+    def row_of(self, id: str) -> RunRow | None:
+        """Give a run by its id."""
+        return next((row for row in self._rows if row.id == id), None)
+
+    def compared(self) -> list[str]:
+        """Give the ids of the runs whose curves are shown, in the order of their letters."""
+        row = self.marked_row()
+        here = {each.id for each in self._rows}
+        shown = [each for each in self._marked if each in here]
+        if row is not None and row.id not in shown and len(shown) < len(LETTERS):
+            shown.append(row.id)
+        return shown
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Take away what has no effect on the run that is marked."""
+        row = self.marked_row()
+        if action == "stop_run":
+            return row is not None and row.under_way
+        if action == "resume_run":
+            return row is not None and row.resumable
+        if action == "remove_run":
+            return row is not None and not row.under_way
+        if action in _OF_A_RUN:
+            return row is not None
+        if action == "leave_cursor":
+            return self._view.cursor is not None
+        return True
+
+    def action_mark_run(self) -> None:
+        """Compare the curves of this run with those of others, or no longer."""
+        row = self.marked_row()
+        if row is None:
+            return
+        if row.id in self._marked:
+            self._marked.remove(row.id)
+        elif len(self._marked) < len(LETTERS):
+            self._marked.append(row.id)
+        else:
+            self.notify(f"At most {len(LETTERS)} runs can be compared.")
+        self._view = replace(self._view, window=None, cursor=None)
+        self._fill()
+        self.look_again()
+
+    def action_next_chart(self) -> None:
+        """Have the next chart be the large one."""
+        board = self.query_one(ChartBoard)
+        board.large = (board.large + 1) % max(1, len(board.pictures))
+        self.look_again()
+
+    def action_cursor_back(self) -> None:
+        """Read the values at the step before."""
+        self._move_cursor(-1)
+
+    def action_cursor_on(self) -> None:
+        """Read the values at the next step."""
+        self._move_cursor(1)
+
+    def action_zoom_in(self) -> None:
+        """Show fewer steps around the cursor."""
+        self._zoom(_ZOOM)
+
+    def action_zoom_out(self) -> None:
+        """Show more steps around the cursor."""
+        self._zoom(1 / _ZOOM)
+
+    def action_earlier_steps(self) -> None:
+        """Show the steps before those shown."""
+        self._pan(-_PAN)
+
+    def action_later_steps(self) -> None:
+        """Show the steps after those shown."""
+        self._pan(_PAN)
+
+    def action_whole_curve(self) -> None:
+        """Show all steps again."""
+        self._change(window=None)
+
+    def action_log_scale(self) -> None:
+        """Draw on a logarithmic axis, or a linear one again."""
+        self._change(log=not self._view.log)
+
+    def action_smoothing(self) -> None:
+        """Smooth the loss more or less."""
+        at = SMOOTHINGS.index(self._view.smoothing)
+        self._change(smoothing=SMOOTHINGS[(at + 1) % len(SMOOTHINGS)])
+
+    def action_leave_cursor(self) -> None:
+        """Read the last values again."""
+        self._change(cursor=None)
+
+    @on(OptionList.OptionHighlighted, "#runs")
+    def _moved(self) -> None:
+        self._draw_rows()
+        self._show_headline()
+        self.refresh_bindings()
+        self.look_again()
+
+    @on(OptionList.OptionSelected, "#runs")
+    async def _opened(self) -> None:
+        await self.run_action("open_run")
+
+    @on(ChartBoard.Resized)
+    def _resized(self) -> None:
+        self._fill()
+        self.look_again()
+
+    @work(group="training")
+    async def _follow(self) -> None:
+        """Look at the runs again and again while they are on the screen."""
+        while True:
+            self._again.clear()
+            if self.display and self.screen.is_current:
+                try:
+                    self._show(await asyncio.to_thread(self._reader.look, self._wanted()))
+                except RagoptError as error:
+                    self.query_one("#run-headline", Static).update(Content(str(error)))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._again.wait(), _LOOK_SECONDS)
+
+    def _wanted(self) -> Wanted:
+        board = self.query_one(ChartBoard)
+        widths = {
+            place.chart: place.width for place in board.places(chart_count(len(self.compared())))
+        }
+        return Wanted(tuple(self.compared()), self._view, widths)
+
+    def _show(self, look: Look) -> None:
+        if [row.id for row in look.rows] == [row.id for row in self._rows]:
+            self._rows = look.rows
+            self._draw_rows()
+            self.refresh_bindings()
+        else:
+            first = not self._rows
+            marked = self.marked_row()
+            self._rows = look.rows
+            if self.row_of(self._go_to) is not None:
+                self._fill(self._go_to)
+                self._go_to = ""
+            else:
+                self._fill(marked.id if marked else "")
+            if first and self._rows:
+                # Nothing was marked yet whose curves could have been read.
+                self.look_again()
+        self._whole = look.whole
+        board = self.query_one(ChartBoard)
+        board.pictures = look.pictures
+        if board.large >= max(1, len(look.pictures)):
+            board.large = 0
+        self._show_headline()
+        self._show_head()
+
+    def _move_cursor(self, by: int) -> None:
+        """Move the cursor of the charts; it begins at the last step."""
+        window = self._view.window or self._whole
+        if self._view.cursor is None:
+            self._change(cursor=window.last)
+        else:
+            width = self.query_one(ChartBoard).size.width
+            self._change(cursor=moved(self._view.cursor, window, width, by))
+
+    def _zoom(self, factor: float) -> None:
+        window = self._view.window or self._whole
+        around = window.last if self._view.cursor is None else self._view.cursor
+        self._change(window=zoomed(window, self._whole, factor, around))
+
+    def _pan(self, share: float) -> None:
+        if self._view.window is not None:
+            self._change(window=panned(self._view.window, self._whole, share))
+
+    def _change(self, **changed: Any) -> None:  # noqa: ANN401 - fields of View
+        self._view = replace(self._view, **changed)
+        self.refresh_bindings()
+        self._show_head()
+        self.look_again()
+
+    def _fill(self, marked: str = "") -> None:
+        shown = self.query_one("#runs", OptionList)
+        row = self.marked_row()
+        marked = marked or (row.id if row else "")
+        shown.clear_options()
+        self._drawn = [Content("")] * len(self._rows)
+        shown.add_options(Option(each) for each in self._drawn)
+        ids = [each.id for each in self._rows]
+        if ids:
+            shown.highlighted = ids.index(marked) if marked in ids else 0
+        self._draw_rows()
+        for selector in ("#runs", "#run-headline", "#charts"):
+            self.query_one(selector).display = bool(ids)
+        self.query_one(".empty").display = not ids
+        if self.has_focus_within or self.has_focus:
+            self.focus_runs()
+        self.refresh_bindings()
+
+    def _draw_rows(self) -> None:
+        """Draw again the rows that are no longer what they were."""
+        shown = self.query_one("#runs", OptionList)
+        compared = self.compared()
+        letters = dict(zip(compared, LETTERS, strict=False)) if len(compared) > 1 else {}
+        room = max(30, shown.scrollable_content_region.width or self.size.width) - 2
+        for place, row in enumerate(self._rows):
+            drawn = row_of_run(row, letters.get(row.id, ""), room, self._clock())
+            if drawn != self._drawn[place]:
+                self._drawn[place] = drawn
+                shown.replace_option_prompt_at_index(place, drawn)
+
+    def _show_headline(self) -> None:
+        row = self.marked_row()
+        self.query_one("#run-headline", Static).update(
+            headline(row, self.size.width) if row else Content("")
+        )
+
+    def _show_head(self) -> None:
+        running = sum(row.state == "training" for row in self._rows)
+        waiting = sum(row.state == "waiting" for row in self._rows)
+        left = [
+            count(len(self._rows), "training run") if self._rows else "Training",
+            f"{running} under way" if running else "",
+            f"{waiting} waiting" if waiting else "",
+        ]
+        view = self._view
+        right = [
+            f"comparing {len(self.compared())}" if self._marked else "",
+            ""
+            if view.window is None
+            else f"steps {view.window.first:,.0f}–{view.window.last:,.0f}",
+            "log" if view.log else "",
+            "" if view.smoothing == SMOOTHINGS[0] else f"smoothing {view.smoothing:g}",
+        ]
+        self.query_one("#training-head", SplitLine).show(
+            " · ".join(filter(None, left)),
+            Content.styled(" · ".join(filter(None, right)), MUTED),
+        )
