@@ -137,7 +137,7 @@ def main() -> int:
     """Build the index and run the benchmark; gives the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--passages", type=int, default=100_000)
-    parser.add_argument("--questions", type=int, default=60)
+    parser.add_argument("--questions", type=int, default=40)
     options = parser.parse_args()
     synthesis = Sentences()
     with tempfile.TemporaryDirectory() as home:

@@ -20,7 +20,7 @@ from ragopt_tui.knowledge.scope import Filter, FilterKind
 
 if TYPE_CHECKING:
     from ragopt_tui.knowledge.embedder import Embedder, Vectors
-    from ragopt_tui.knowledge.index import Index
+    from ragopt_tui.knowledge.index import Index, Ranking
 
 FEWEST = 5
 """A filter that leaves fewer passages than this is not kept to."""
@@ -104,31 +104,30 @@ def _search(
 ) -> tuple[list[Hit], set[FilterKind]]:
     """Give hits, and the kinds of filters that left too little."""
     relaxed: set[FilterKind] = set()
-    company = scope.company
-    hits = index.search(vector, words, count, where=company)
-    if company and len(hits) < FEWEST:
-        everywhere = index.search(vector, words, count)
-        if len(everywhere) > len(hits):
+    company, period = scope.company, scope.period
+    is_narrowed = any(period.values())
+    wheres = [company, {**company, **period}] if is_narrowed else [company]
+    wide, *narrower = index.rankings(vector, words, count, wheres)
+    if company and len(wide) < FEWEST:
+        everywhere, *of_period = index.rankings(
+            vector, words, count, [{}, period] if is_narrowed else [{}]
+        )
+        if len(everywhere) > len(wide):
             relaxed.add("company")
-            hits, company = everywhere, {}
-    if scope.period:
-        narrow: list[Hit] = []
-        if scope.period["period"]:
-            narrow = index.search(vector, words, count, where={**company, **scope.period})
-        if len(narrow) < min(FEWEST, len(hits)):
-            relaxed.add("period")
-        else:
-            hits = _fused(hits, narrow)[:count]
-    return hits, relaxed
+            wide, narrower = everywhere, of_period
+    narrow = narrower[0] if narrower else []
+    if period and len(narrow) < min(FEWEST, len(wide)):
+        relaxed.add("period")
+    elif period:
+        wide = _fused(wide, narrow)[:count]
+    return index.hits(wide), relaxed
 
 
-def _fused(*lists: Sequence[Hit]) -> list[Hit]:
-    """Give the hits of several searches as one list, by the ranks they have in each."""
+def _fused(*rankings: Ranking) -> Ranking:
+    """Give several rankings as one, by the ranks that rows have in each."""
     from ragopt_tui.knowledge.index import fuse
 
-    by_id = {hit.passage.id: hit for hits in lists for hit in hits}
-    ranked = fuse([[hit.passage.id for hit in hits] for hits in lists])
-    return [replace(by_id[id_], score=score) for id_, score in ranked]
+    return fuse([[row for row, _ in ranking] for ranking in rankings])
 
 
 def _question(asked: AskedScope, kept: AskedScope) -> Question:

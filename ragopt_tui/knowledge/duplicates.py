@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
-from ragopt_tui.knowledge.passage import Hit
+from ragopt_tui.knowledge.passage import Hit, Passage
 from ragopt_tui.knowledge.units import whole_unit
 
 _RUN = 3
@@ -24,13 +25,12 @@ def collapsed(hits: Sequence[Hit]) -> list[Hit]:
     Passages about other companies or periods, or with other figures, are never the same.
     """
     kept: list[Hit] = []
-    alike: dict[_About, list[tuple[int, Shingles]]] = {}
+    alike: dict[_About, list[int]] = {}
     for hit in hits:
-        about, shingles = _about(hit), _shingles(hit)
-        group = alike.setdefault(about, [])
-        at = next((at for at, other in group if _share(shingles, other) >= _ALIKE), None)
+        group = alike.setdefault(_about(hit), [])
+        at = next((at for at in group if _share(kept[at], hit) >= _ALIKE), None)
         if at is None:
-            group.append((len(kept), shingles))
+            group.append(len(kept))
             kept.append(hit)
         else:
             kept[at] = _also_in(kept[at], hit)
@@ -43,13 +43,16 @@ def _about(hit: Hit) -> _About:
     return profile.company, profile.period, frozenset(word for word in words if word[0].isdigit())
 
 
-def _shingles(hit: Hit) -> Shingles:
-    words = whole_unit(hit.passage).own_words.stems
+def _share(one: Hit, other: Hit) -> float:
+    """Give the share of shingles that two passages have in common."""
+    first, second = _shingles(one.passage), _shingles(other.passage)
+    return len(first & second) / len(first | second)
+
+
+@lru_cache(maxsize=500)
+def _shingles(passage: Passage) -> Shingles:
+    words = whole_unit(passage).own_words.stems
     return frozenset(words[at : at + _RUN] for at in range(max(1, len(words) - _RUN + 1)))
-
-
-def _share(one: Shingles, other: Shingles) -> float:
-    return len(one & other) / len(one | other)
 
 
 def _also_in(hit: Hit, other: Hit) -> Hit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 
 import pyarrow as pa
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Ranked = TypeVar("Ranked", bound=Hashable)
 
-__all__ = ["CorruptIndex", "Index"]
+Ranking = list[tuple[int, float]]
+"""Rows of the table and their scores, best first."""
+
+__all__ = ["CorruptIndex", "Index", "Ranking"]
 
 RANK_CONSTANT = 60
 """Reciprocal rank fusion adds 1 / (RANK_CONSTANT + rank) of each list, ranks counted from 1."""
@@ -44,6 +48,8 @@ _DEPTH = 60
 
 _PROBES = 32
 """How many partitions of the vector index are searched."""
+
+_SEARCHES_AT_ONCE = 4
 
 _OPENING_ATTEMPTS = 5
 
@@ -59,11 +65,14 @@ class Index:
 
     def __init__(self, location: IndexLocation) -> None:
         self._location = location
-        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="search")
+        self._threads = ThreadPoolExecutor(
+            max_workers=_SEARCHES_AT_ONCE, thread_name_prefix="search"
+        )
         self._lock: BinaryIO | None = None
         self._manifest: Manifest | None = None
         self._table: Table = None
         self._has_vector_index = False
+        self._version = 0
         self._scopes: tuple[str, KnownScopes] | None = None
         self._follow()
 
@@ -77,7 +86,7 @@ class Index:
         """What an answer names as its source: generation and version, like `g1.v14`."""
         self._follow()
         assert self._manifest is not None
-        return f"g{self._manifest.generation}.v{self._table.version}"
+        return f"g{self._manifest.generation}.v{self._version}"
 
     def count(self) -> int:
         """Give the number of passages."""
@@ -98,19 +107,34 @@ class Index:
         without words goes by meaning alone. `where` keeps passages whose `file`, `company`,
         `period`, `form` or `kind` is one of some values.
         """
+        return self.hits(self.rankings(vector, text, limit, [where or {}])[0])
+
+    def rankings(
+        self,
+        vector: Vectors | None,
+        text: str,
+        limit: int,
+        wheres: Sequence[Mapping[str, Sequence[str]]],
+    ) -> list[Ranking]:
+        """Search as `search` does, at once for several `wheres`; `hits` gives the passages."""
         self._follow()
-        condition = " AND ".join(any_of(name, values) for name, values in (where or {}).items())
-        depth = max(_DEPTH, limit)
-        rankings = list(
-            self._threads.map(
-                self._ask,
-                [
-                    lambda: self._by_meaning(vector, depth, condition),
-                    lambda: self._by_words(query_words(text), depth, condition),
-                ],
-            )
-        )
-        return self._hits(fuse(rankings)[:limit])
+        words, depth = query_words(text), max(_DEPTH, limit)
+        searches: list[Callable[[], list[int]]] = []
+        for where in wheres:
+            condition = " AND ".join(any_of(name, values) for name, values in where.items())
+            searches.append(partial(self._by_meaning, vector, depth, condition))
+            searches.append(partial(self._by_words, words, depth, condition))
+        found = list(self._threads.map(self._ask, searches))
+        return [fuse(found[at : at + 2])[:limit] for at in range(0, len(found), 2)]
+
+    def hits(self, ranking: Ranking) -> list[Hit]:
+        """Give the passages of a ranking, whose rows are those of the version last searched."""
+        if not ranking:
+            return []
+        query = self._table.take_row_ids([row for row, _ in ranking])
+        rows: pa.Table = self._ask(query.select(list(PASSAGE_COLUMNS)).with_row_id().to_arrow)
+        found = dict(zip(rows["_rowid"].to_pylist(), passages_from(rows), strict=True))
+        return [Hit(found[row], score) for row, score in ranking]
 
     def companies(self) -> frozenset[str]:
         """Give the names of the companies that the indexed documents are about."""
@@ -122,13 +146,13 @@ class Index:
 
     def scopes(self) -> KnownScopes:
         """Give which companies and periods each indexed document is about."""
-        self._follow()
-        if self._scopes is None or self._scopes[0] != self.version:
+        version = self.version
+        if self._scopes is None or self._scopes[0] != version:
             names = ["file", "company", "period"]
             column = self._ask(lambda: self._table.search().select(names).to_arrow())
             rows = column.group_by(names).aggregate([]).to_pylist()
             documents = sorted((DocumentScope(**row) for row in rows), key=lambda d: d.file)
-            self._scopes = self.version, KnownScopes(documents)
+            self._scopes = version, KnownScopes(documents)
         return self._scopes[1]
 
     def passages_of(self, file: str) -> list[Passage]:
@@ -165,14 +189,6 @@ class Index:
             return []
         return _row_ids(by_words(self._table, words), "_score", depth, condition)
 
-    def _hits(self, ranked: list[tuple[int, float]]) -> list[Hit]:
-        if not ranked:
-            return []
-        query = self._table.take_row_ids([row for row, _ in ranked])
-        rows: pa.Table = self._ask(query.select(list(PASSAGE_COLUMNS)).with_row_id().to_arrow)
-        found = dict(zip(rows["_rowid"].to_pylist(), passages_from(rows), strict=True))
-        return [Hit(found[row], score) for row, score in ranked]
-
     def _follow(self) -> None:
         """See the newest version of the serving generation."""
         manifest = self._location.manifest()
@@ -181,9 +197,8 @@ class Index:
         if manifest != self._manifest:
             self._open_serving()
             return
-        version = self._table.version
         self._ask(self._table.checkout_latest)
-        if self._table.version != version:
+        if self._table.version != self._version:
             self._look_for_vector_index()
 
     def _open_serving(self) -> None:
@@ -219,6 +234,7 @@ class Index:
     def _look_for_vector_index(self) -> None:
         names = [index.name for index in self._ask(self._table.list_indices)]
         self._has_vector_index = VECTOR_INDEX in names
+        self._version = self._table.version
 
     def _ask(self, question: Callable[[], T], generation: Generation | None = None) -> T:
         try:

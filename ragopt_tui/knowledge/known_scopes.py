@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 
 from ragopt_tui.knowledge.fiscal_period import Period
@@ -17,6 +17,7 @@ from ragopt_tui.knowledge.words import concepts_in, content_words, stem, words_o
 
 _SHORTEST_TICKER = 3
 _TICKER = re.compile(r"[A-Z]{3,5}(?![a-z])")
+_WORD = re.compile(r"\w+")
 _YEAR_SAID = re.compile(r"\d\d")
 _PREPOSITION = re.compile(
     r"(?:\b(?:in|of|for|during|over|at|to|with|from|than|and|or|versus|vs|against|by|the|its)|[(,])\W*$",
@@ -170,10 +171,12 @@ class KnownScopes:
     def _companies_in(self, text: str) -> list[tuple[Company, str]]:
         """Give the companies that a text names, in order, with its words for them."""
         words = set(words_of(text))
+        may_be_tickers = set(_WORD.findall(text))
         found: list[tuple[int, int, Company, str]] = []
         for company in self.companies:
             match = _named(company, text) if company.words[0] in words else None
-            match = match or _ticker(company, text)
+            if not match and (tickers := company.tickers & may_be_tickers):
+                match = re.search(rf"\b{min(tickers)}\b", text)
             if match:
                 found.append((match.start(), len(words_of(match[0])), company, match[0]))
         # Of two companies with the same first words the one of which more is said is meant.
@@ -184,26 +187,24 @@ class KnownScopes:
 
 def _named(company: Company, text: str) -> re.Match[str] | None:
     """Find a company's name or the beginning of it, the longest first."""
-    first, *others = map(re.escape, company.words)
-    more = "".join(rf"(?:[\s,.&'’-]+(?:(?:and|of|the)\s+)?{word}\b" for word in others)
-    pattern = rf"\b{first}\b{more}{')?' * len(others)}"
-    matches = list(re.finditer(pattern, text, re.IGNORECASE))
+    matches = _pattern_of(company.words).finditer(text)
     best = max(matches, key=lambda match: len(match[0]), default=None)
     if best is None or not _is_common(company.words[0]):
         return best
-    is_enough = len(words_of(best[0])) > 1 or (not others and best[0][0].isupper())
-    return best if is_enough else None
+    is_whole = len(company.words) == 1 and best[0][0].isupper()
+    return best if is_whole or len(words_of(best[0])) > 1 else None
 
 
+@lru_cache(maxsize=20_000)
+def _pattern_of(name: tuple[str, ...]) -> re.Pattern[str]:
+    first, *others = map(re.escape, name)
+    more = "".join(rf"(?:[\s,.&'’-]+(?:(?:and|of|the)\s+)?{word}\b" for word in others)
+    return re.compile(rf"\b{first}\b{more}{')?' * len(others)}", re.IGNORECASE)
+
+
+@lru_cache(maxsize=20_000)
 def _is_common(word: str) -> bool:
     return word in _COMMON or not content_words(word) or bool(concepts_in([stem(word)]))
-
-
-def _ticker(company: Company, text: str) -> re.Match[str] | None:
-    for ticker in sorted(company.tickers):
-        if found := re.search(rf"\b{ticker}\b", text):
-            return found
-    return None
 
 
 def _latest(period: Period) -> tuple[tuple[int, int, int], bool]:

@@ -150,6 +150,17 @@ def test_a_search_can_be_kept_to_companies_periods_and_files(
     assert [hit.passage.file for hit in hits] == [ODD_FILE]
 
 
+def test_searches_made_at_once_find_what_each_finds_alone(index: Index, embedder: Embedder) -> None:
+    question = "operating margin"
+    vector = embedder.embed_query(question)
+    wheres: list[dict[str, list[str]]] = [{}, {"company": ["Southgate"]}, {"company": ["Nobody"]}]
+    rankings = index.rankings(vector, question, 5, wheres)
+    assert len(rankings) == len(wheres)
+    for where, ranking in zip(wheres, rankings, strict=True):
+        assert index.hits(ranking) == index.search(vector, question, 5, where=where)
+    assert [len(ranking) > 0 for ranking in rankings] == [True, True, False]
+
+
 def test_an_open_index_sees_what_is_written_later(
     index: Index, writer: GenerationWriter, embedder: Embedder
 ) -> None:
