@@ -50,9 +50,13 @@ def find_base(name: str, store: VariantStore) -> Base:
         raise ConfigError(f"base: {error.message}", error.hint, key="base") from error
     folder = _folder(variant)
     record = store.known(variant.id)
+    try:
+        architecture = read_json(folder / "config.json")
+    except RagoptError as error:
+        raise ConfigError(f"base: {error.message}", "Get it again.", key="base") from error
     return Base(
         variant.name,
-        read_json(folder / "config.json"),
+        architecture,
         folder,
         variant.id if record else "",
         variant.builtin,
