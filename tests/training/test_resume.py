@@ -134,7 +134,7 @@ def test_a_full_fine_tuning_goes_on_exactly(home: Path) -> None:
 def test_a_run_whose_data_set_is_gone_says_so_and_its_checkpoint_can_be_used(config: str) -> None:
     run = stopped_after(config, 6)
     DataSetStore().remove("facts")
-    with pytest.raises(RagoptError, match="data set facts of the run .* is gone") as error:
+    with pytest.raises(RagoptError, match=r"data set facts of the run .* is gone") as error:
         trained(config, run)
     assert "checkpoints are kept" in error.value.hint
     names = [each.name for each in VariantStore(folders().models).variants() if not each.problem]
