@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from itertools import chain
 from typing import Any
 
 from ragopt_tui.errors import RagoptError
@@ -15,11 +14,10 @@ from ragopt_tui.training.data.importing import (
     all_of,
     columns_of,
     read_source,
-    sampled,
+    sample_of,
     source_of,
 )
 from ragopt_tui.training.data.record import SPLITS, Split
-from ragopt_tui.training.data.rows import read_rows
 from ragopt_tui.training.data.sources import Source
 from ragopt_tui.training.data.splitting import split_examples
 
@@ -56,7 +54,7 @@ def check(request: Request, told: Told = lambda *_: None) -> Check:
     Raises RagoptError where the place itself cannot be read.
     """
     with source_of(request, told) as source:
-        available = _available(source)
+        available = tuple(columns_of(sample_of(source)))
         try:
             read = read_source(source, request, told)
             splits = read.splits
@@ -81,8 +79,3 @@ def _told(
         left_out=len(read.problems),
         problems=tuple(read.problems[:_SHOWN_PROBLEMS]),
     )
-
-
-def _available(source: Source) -> tuple[str, ...]:
-    samples = (sampled(iter(read_rows(file))) for _, file in source.files[:1])
-    return tuple(columns_of(chain.from_iterable(samples)))

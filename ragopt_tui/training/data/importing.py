@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import islice
 from pathlib import Path
 
 from ragopt_tui.errors import RagoptError
@@ -21,7 +21,7 @@ from ragopt_tui.training.data.splitting import Shares, Splits, split_examples
 from ragopt_tui.training.data.store import DataSet, DataSetStore
 from ragopt_tui.training.data.turns import BadRow
 
-_SAMPLE = 50
+_SAMPLE, _SAMPLED_FILES = 50, 20
 _EVERY = 500
 
 Told = Callable[[str, float, float | None], None]
@@ -127,17 +127,11 @@ def _documents(path: Path, request: Request, told: Told) -> Read:
 def _tables(source: Source, request: Request, told: Told) -> Read:
     splits: Splits = {split: [] for split in SPLITS}
     problems: list[Problem] = []
-    layout: Layout | None = None
+    layout = _layout(source, request)
     done = 0
     for split, file in source.files:
         prefix = f"{file.name}, " if len(source.files) > 1 else ""
-        rows = iter(read_rows(file))
-        sample = sampled(rows)
-        try:
-            layout = layout or _layout(sample, request)
-        except RagoptError as error:
-            raise RagoptError(f"{file}: {error.message}", error.hint) from error
-        for row in chain(sample, rows):
+        for row in read_rows(file):
             done += 1
             if done % _EVERY == 0:
                 told("reading rows", done, None)
@@ -149,29 +143,35 @@ def _tables(source: Source, request: Request, told: Told) -> Read:
     return Read(splits, problems, layout.format.name, dict(layout.columns))
 
 
-def _layout(sample: Sequence[Row | Problem], request: Request) -> Layout | None:
-    rows = [row[1] for row in sample if not isinstance(row, Problem)]
-    if not rows:
+def _layout(source: Source, request: Request) -> Layout | None:
+    """Find out how files are laid out; None where no row of them can be read."""
+    sample = sample_of(source)
+    if not sample:
         return None
-    return layout_of(
-        columns_of(sample), rows, format=request.format, chosen=request.columns, group=request.group
-    )
+    try:
+        return layout_of(
+            columns_of(sample),
+            [values for _, values in sample],
+            format=request.format,
+            chosen=request.columns,
+            group=request.group,
+        )
+    except RagoptError as error:
+        raise RagoptError(f"{source.origin.place}: {error.message}", error.hint) from error
 
 
-def columns_of(sample: Iterable[Row | Problem]) -> list[str]:
+def sample_of(source: Source) -> list[Row]:
+    """Read the first rows of a source's files; raises RagoptError where a file cannot be read."""
+    sample: list[Row] = []
+    for _, file in source.files[:_SAMPLED_FILES]:
+        rows = (row for row in read_rows(file) if not isinstance(row, Problem))
+        sample += islice(rows, _SAMPLE)
+    return sample
+
+
+def columns_of(sample: Iterable[Row]) -> list[str]:
     """Give the columns of rows; those of JSON may leave out what is empty."""
-    rows = [row[1] for row in sample if not isinstance(row, Problem)]
-    return list(dict.fromkeys(str(name) for row in rows for name in row))
-
-
-def sampled(rows: Iterator[Row | Problem]) -> list[Row | Problem]:
-    """Take rows until some of them can be looked at, or there are no more."""
-    taken: list[Row | Problem] = []
-    for row in rows:
-        taken.append(row)
-        if sum(isinstance(each, tuple) for each in taken[-_SAMPLE:]) == _SAMPLE:
-            break
-    return taken
+    return list(dict.fromkeys(str(name) for _, values in sample for name in values))
 
 
 def _example(row: Row, layout: Layout | None) -> Example | Problem:
@@ -190,7 +190,7 @@ def _nothing(source: Source, problems: Sequence[Problem]) -> RagoptError:
         return RagoptError(f"There are no rows in {source.origin.place}.")
     reason, count = Counter(problem.reason for problem in problems).most_common(1)[0]
     return RagoptError(
-        f"Nothing in {source.origin.place} can be trained on: of {len(problems)} rows, {count} "
-        f"are left out because {one_line(reason, 200)}.",
+        f"Nothing in {source.origin.place} can be trained on: all {len(problems)} rows are left "
+        f"out, {count} of them for this: {one_line(reason, 200)}.",
         f"The first is {one_line(problems[0].place, 100)}.",
     )
