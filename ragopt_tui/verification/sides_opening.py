@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragopt_tui.conversion.adapted_model import Adapter
+from ragopt_tui.conversion.nf4 import Nf4
 from ragopt_tui.conversion.quantisations import OUTPUT_TYPES
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.machine import this_machine
@@ -20,6 +21,7 @@ from ragopt_tui.verification.sides_gguf import GgufSide
 
 if TYPE_CHECKING:
     from ragopt_tui.verification.sides_transformers import LiveBase
+    from ragopt_tui.verification.slices import Sliceable
 
 _NUMBER_BYTES = 4
 _NF4_BYTES = 0.6
@@ -46,6 +48,8 @@ def kind_of(store: VariantStore, child: VariantRecord, parent: VariantRecord) ->
         if child.variant.kind == "adapter":
             weights = store.known(child.variant.parent) or child
         return weights.facts.quantisation or "F16"
+    if (child.made or {}).get("step") != "merge":
+        return "import"
     return "merge nf4" if _onto_nf4(child, parent) else "merge"
 
 
@@ -80,6 +84,38 @@ def adapters_of(
     if any(id == parent.variant.id for id, _ in weighted):
         return tuple(Adapter(_path(store.record(id)), float(weight)) for id, weight in weighted)
     return (Adapter(_path(parent)),)
+
+
+def child_slices(
+    store: VariantStore, child: VariantRecord, scratch: Path, pulse: Pulse
+) -> Sliceable | None:
+    """Give the layers of what is verified to be run alone, None for an adapter."""
+    return _slices(store, child, scratch, pulse, (), None)
+
+
+def parent_slices(
+    store: VariantStore, child: VariantRecord, parent: VariantRecord, scratch: Path, pulse: Pulse
+) -> Sliceable | None:
+    """Give the layers of what it was made from, with its adapters merged as PEFT does."""
+    onto = Nf4() if _onto_nf4(child, parent) else None
+    return _slices(store, parent, scratch, pulse, adapters_of(store, child, parent), onto)
+
+
+def _slices(
+    store: VariantStore,
+    record: VariantRecord,
+    scratch: Path,
+    pulse: Pulse,
+    adapters: tuple[Adapter, ...],
+    onto: Nf4 | None,
+) -> Sliceable | None:
+    from ragopt_tui.chat.backends.llama_cpp import usable_cores
+    from ragopt_tui.verification.slices import FolderSlices, GgufSlices
+
+    files = files_of(store, record)
+    if files.gguf:
+        return None if files.adapter else GgufSlices(files.base, scratch, usable_cores(), pulse)
+    return FolderSlices(files.base, adapters, onto)
 
 
 def files_of(store: VariantStore, record: VariantRecord) -> ModelFiles:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,18 +16,23 @@ from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import Settings, load_settings
 from ragopt_tui.verification import corpus, distributions
 from ragopt_tui.verification.answers import prompts, side_by_side, write_answers
+from ragopt_tui.verification.causes import diagnose
 from ragopt_tui.verification.corpus_sequences import Sequences, sequences
 from ragopt_tui.verification.endings import check_endings, check_stopping
 from ragopt_tui.verification.report import Answers, Finding, Position, Report
 from ragopt_tui.verification.sides import Side, SideFailed
 from ragopt_tui.verification.sides_opening import (
+    child_slices,
     files_of,
     fits_whole,
     kind_of,
     open_child,
     open_parent,
+    parent_slices,
     step_of,
 )
+from ragopt_tui.verification.slices import TOKENS, check_slices
+from ragopt_tui.verification.structure.check import check_structure
 from ragopt_tui.verification.templates import check_templates
 from ragopt_tui.verification.thresholds import Thresholds
 from ragopt_tui.verification.tokens import check_tokens
@@ -47,15 +52,18 @@ def verify(
     documents: Sequence[str],
     report: Reporter,
     settings: Settings | None = None,
+    *,
+    memory: int | None = None,
 ) -> Report:
     """Compare `child` with `parent`, which it was made from, on texts of the user's documents.
 
-    Where there are none, a built-in corpus serves. Raises RagoptError where the parent or a base
+    Where there are none, a built-in corpus serves. Models that do not fit in `memory` bytes, else
+    in what is free, are compared by some of their layers. Raises RagoptError where the parent or a base
     is not there, or the settings' limits cannot be read; JobCancelled; OSError.
     """
     chosen = (settings or load_settings()).verification
     limits = Thresholds(kind_of(store, child, parent), chosen)
-    run = _Run(store, child, parent, documents, report, limits)
+    run = _Run(store, child, parent, documents, report, limits, memory)
     started = time.monotonic()
     run.compare()
     return Report(
@@ -63,6 +71,7 @@ def verify(
         parent=parent.variant.id,
         step=step_of(child, parent),
         findings=tuple(run.findings),
+        causes=diagnose(run.findings),
         histogram=run.histogram,
         worst=run.worst,
         answers=run.answers,
@@ -83,6 +92,7 @@ class _Run:
     documents: Sequence[str]
     report: Reporter
     limits: Thresholds
+    memory: int | None = None
     findings: list[Finding] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     histogram: tuple[tuple[float, ...], tuple[int, ...]] = ((), ())
@@ -95,6 +105,7 @@ class _Run:
         if not corpus.passages(self.documents):
             self.left_out.append("No documents were given: a built-in corpus served as text.")
         pulse = self.report.raise_if_cancelled
+        self._compare_files()
         with ExitStack() as stack:
             try:
                 parent = open_parent(self.store, self.child, self.parent, pulse)
@@ -102,10 +113,20 @@ class _Run:
                 child = open_child(self.store, self.child, pulse)
                 stack.enter_context(closing(child))
                 self._compare_texts(parent, child)
-                if fits_whole(self.store, self.child, self.parent):
+                if fits_whole(self.store, self.child, self.parent, self.memory):
                     self._compare_whole(parent, child)
+                else:
+                    self._compare_slices(parent)
             except SideFailed as failed:
                 self._side_failed(failed)
+
+    def _compare_files(self) -> None:
+        base = None
+        if self.parent.variant.kind == "adapter":
+            base = self.store.known(self.parent.variant.parent)
+        tell = self._tell("comparing files", "tensors")
+        found = check_structure(self.child, self.parent, base, tell, self.store.known)
+        self.findings += found
 
     def _compare_texts(self, parent: Side, child: Side) -> None:
         special = dict.fromkeys((*parent.facts.special, *child.facts.special))
@@ -129,9 +150,7 @@ class _Run:
         questions = corpus.QUESTIONS if parent.facts.template and child.facts.template else ()
         asked = prompts(texts, questions)
         most = _ANSWER_TOKENS if size < _LARGE else _ANSWER_TOKENS_OF_LARGE
-        with self.store.folder.changing():
-            scratch = self.store.folder.new_folder()
-        try:
+        with self._scratch() as scratch:
             file = scratch / "logits"
             self._check_room(scratch, sum(map(len, chosen.ids)) * child.facts.width)
             tell = self._tell("computing predictions", "positions")
@@ -145,13 +164,54 @@ class _Run:
                 chosen.ids,
                 self._tell("comparing predictions", "positions"),
             )
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
         self._judge(found, chosen, parent, child)
         ours = write_answers(parent, asked, most, self._tell("writing answers", "answers"))
         self.answers = side_by_side(questions, ours, theirs)
         if asked:
             self.findings.append(check_stopping(ours, theirs, most))
+
+    def _compare_slices(self, parent: Side) -> None:
+        """Compare some layers alone, as the whole models have no room in memory."""
+        pulse = self.report.raise_if_cancelled
+        with self._scratch() as scratch:
+            ours = parent_slices(self.store, self.child, self.parent, scratch, pulse)
+            theirs = child_slices(self.store, self.child, scratch, pulse)
+            if ours is None or theirs is None:
+                self._nothing_compared("Adapters are not compared by layers alone.")
+                return
+            (ids,) = parent.encode(["\n\n".join(corpus.prose(self.documents)[:40])])
+            tell = self._tell("comparing layers", "runs")
+            try:
+                found = check_slices(ours, theirs, ids[:TOKENS], self.limits, tell)
+            except SideFailed as failed:
+                # A slice is a file of its own: what it is cut from is to blame.
+                self.findings.append(Finding("slices.logits", "failed", failed.message))
+                return
+            except RagoptError as error:
+                self._nothing_compared(f"Layers alone could not be compared: {error.message}")
+                return
+        self.findings += found
+        layers = found[0].evidence["layers"]
+        shown = ", ".join(str(layer) for each in layers for layer in each)
+        self.left_out.append(
+            f"The models do not fit in memory: layers {shown} alone were compared on {TOKENS} "
+            "tokens, and neither the predictions of the whole nor answers."
+        )
+
+    def _nothing_compared(self, why: str) -> None:
+        self.left_out.append(why)
+        sentence = f"Nothing shows whether it predicts as before. {why}"
+        self.findings.append(Finding("predictions.compared", "degraded", sentence))
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        """Give a folder on the library's disk for as long as it is needed."""
+        with self.store.folder.changing():
+            folder = self.store.folder.new_folder()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _judge(
         self, found: distributions.Predictions, chosen: Sequences, parent: Side, child: Side
