@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock
 from peft import LoraConfig, get_peft_model
 from transformers import (
     AutoModelForCausalLM,
@@ -61,6 +62,7 @@ YARN = {
     "rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0,
     "original_max_position_embeddings": 128,
 }  # fmt: skip
+_LIKELY = 0.03
 LINEAR = {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0}
 
 
@@ -96,47 +98,62 @@ class Chain:
     @cached_property
     def base(self) -> Path:
         """The base's folder."""
-        return make_base(self.folder / "base", self.recipe)
+        return self._made_once("base", lambda folder: make_base(folder, self.recipe))
 
     @cached_property
     def adapters(self) -> tuple[Path, ...]:
         """The adapters' folders."""
+        base = self.base
         return tuple(
-            make_adapter(self.folder / f"adapter{number}", self.base, number, options)
-            for number, options in enumerate(self.recipe.adapters)
+            self._made_once(f"adapter{n}", lambda f, n=n, o=o: make_adapter(f, base, n, o))  # type: ignore[misc]
+            for n, o in enumerate(self.recipe.adapters)
         )
 
     @cached_property
     def merged(self) -> Path:
         """The merged model's folder."""
-        merged = self.folder / "merged"
-        merged.mkdir()
         pairs = zip(self.adapters, self.recipe.weights, strict=True)
         chosen = [Adapter(adapter, weight) for adapter, weight in pairs]
         onto = Nf4() if self.recipe.onto == "nf4" else None
-        merge(self.base, chosen, merged, lambda done, total: None, onto=onto)
-        return merged
+
+        def make(folder: Path) -> None:
+            folder.mkdir()
+            merge(self.base, chosen, folder, lambda done, total: None, onto=onto)
+
+        return self._made_once("merged", make)
 
     @cached_property
     def gguf(self) -> Path:
         """The GGUF file in 16 or 32 bits."""
-        known = Converter(self._converter, "")
-        kind = self.recipe.tokenizer
-        if kind in ("qwen2", "falcon"):
-            checkout = self.folder / "llama.cpp"
-            known = Converter(
-                checkout_that_knows(self._converter, self.merged, kind, checkout), "checkout"
-            )
-        gguf = self.folder / f"model-{self.recipe.output}.gguf"
-        convert_model(known, self.merged, gguf, self.recipe.output, self._report)
-        return gguf
+        merged, output, kind = self.merged, self.recipe.output, self.recipe.tokenizer
+
+        def make(file: Path) -> None:
+            known = Converter(self._converter, "")
+            if kind in ("qwen2", "falcon"):
+                checkout = self.folder / "llama.cpp"
+                known = Converter(
+                    checkout_that_knows(self._converter, merged, kind, checkout), "checkout"
+                )
+            convert_model(known, merged, file, output, self._report)
+
+        return self._made_once(f"model-{output}.gguf", make)
 
     @cached_property
     def quantised(self) -> Path:
         """The quantised GGUF file."""
-        quantised = self.folder / f"model-{self.recipe.to}.gguf"
-        quantize(self.gguf, quantised, quantisation(self.recipe.to), self._report)
-        return quantised
+        gguf, to = self.gguf, quantisation(self.recipe.to)
+        return self._made_once(
+            f"model-{to.name}.gguf", lambda file: quantize(gguf, file, to, self._report)
+        )
+
+    def _made_once(self, name: str, make: Callable[[Path], object]) -> Path:
+        """Make a step, unless another process of the same tests did."""
+        target, aside = self.folder / name, self.folder / f"aside-{name}"
+        with FileLock(self.folder / f"{name}.lock"):
+            if not target.exists():
+                make(aside)
+                aside.rename(target)
+        return target
 
     @property
     def _report(self) -> Reporter:
@@ -257,24 +274,42 @@ def make_base(folder: Path, recipe: Recipe, seed: int = 1) -> Path:
     else:
         sentencepiece_tokenizer(folder, space_first=recipe.tokenizer != "gemma")
         begin_with_bos(folder)
-    edit_json(folder / "tokenizer_config.json", lambda values: values | {"chat_template": TEMPLATE})
+    begins = recipe.tokenizer not in ("qwen2", "falcon")
+    template = TEMPLATE if begins else TEMPLATE.removeprefix("{{ bos_token }}")
+    edit_json(folder / "tokenizer_config.json", lambda values: values | {"chat_template": template})
     return folder
 
 
 def enliven(model: Any) -> None:
-    """Give weights the size that training gives them: new ones predict every token alike."""
-    head = model.get_output_embeddings()
+    """Give weights the size that training gives them: new ones predict every token alike.
+
+    Each token makes one other likely, by about e^5, and what stands before changes by how much.
+    """
+    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
+    layers = model.config.num_hidden_layers
     with torch.no_grad():
-        for module in model.modules():
+        for name, module in model.named_modules():
+            if module is head:
+                continue
             if isinstance(module, torch.nn.Linear):
                 module.weight.normal_(std=module.in_features**-0.5)
+                if name.endswith(("o_proj", "down_proj", "dense", "dense_4h_to_h")):
+                    module.weight.mul_(1.2 * layers**-0.5)
                 if module.bias is not None:
                     module.bias.normal_(std=0.1)
             elif isinstance(module, torch.nn.Embedding):
-                module.weight.normal_(std=0.1)
+                module.weight.normal_()
             elif "Norm" in type(module).__name__ and getattr(module, "weight", None) is not None:
-                module.weight.add_(torch.randn_like(module.weight) * 0.1)
-        head.weight.normal_(std=1.5 * head.in_features**-0.5)
+                module.weight.add_(0.1 * torch.randn_like(module.weight))
+        if head.weight is embedding.weight:
+            # Gemma multiplies embeddings by the root of their width, and adds 1 to norms.
+            scaled = "gemma" in model.config.model_type
+            embedding.weight.mul_(_LIKELY if scaled else 1.0)
+            if not scaled:
+                model.base_model.norm.weight.mul_(_LIKELY)
+        else:
+            following = embedding.weight[torch.randperm(len(embedding.weight))]
+            head.weight.copy_(_LIKELY * (following + 0.3 * torch.randn_like(following)))
 
 
 def begin_with_bos(folder: Path) -> None:
