@@ -304,10 +304,13 @@ def test_rows_of_a_file_are_looked_at_and_not_kept(tmp_path: Path) -> None:
 def test_a_data_set_that_cannot_be_used_is_an_error_of_the_plan(tmp_path: Path) -> None:
     file = tmp_path / "one.jsonl"
     file.write_text(json.dumps({"prompt": "a", "completion": "b"}))
+    two = tmp_path / "two.jsonl"
+    two.write_text('{"prompt": "a", "completion": "b"}\n{"prompt": "c", "completion": "d"}')
     for text, told in (
         ("data: {set: nothing-of-this-name}", "no data set"),
-        (f"data: {{set: {file}, template: none, validation: 5}}", "nothing is left"),
-        (f"data: {{set: {file}, template: none, validation: 0.5}}", "nothing is left"),
+        (f"data: {{set: {file}, template: none, validation: 5}}", "cannot be split"),
+        (f"data: {{set: {file}, template: none, validation: 0.5}}", "cannot be split"),
+        (f"data: {{set: {two}, template: none, validation: 2}}", "nothing is left"),
     ):
         plan = _plan(text)
         assert [error.key for error in plan.errors] == ["data.set"]
