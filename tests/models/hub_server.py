@@ -126,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._note()
         path = unquote(urlsplit(self.path).path)
-        if match := re.fullmatch(r"/api/models/(.+)/revision/(.+)", path):
+        if match := re.fullmatch(r"/api/(?:models|datasets)/(.+)/revision/(.+)", path):
             self._model(match[1], match[2])
         elif match := re.fullmatch(r"/api/models/([^/]+/[^/]+)", path):
             self._model(match[1], "main")
@@ -134,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._search()
         elif match := re.fullmatch(r"/storage/(.+?/.+?)/(.+)", path):
             self._content(match[2], self.hub.repositories[match[1]].files[match[2]])
-        elif match := re.fullmatch(r"/(.+?/.+?)/resolve/([^/]+)/(.+)", path):
+        elif match := re.fullmatch(r"(?:/datasets)?/(.+?/.+?)/resolve/([^/]+)/(.+)", path):
             self._resolve(*match.groups())
         else:
             self._json({"error": "no such page"}, 404)

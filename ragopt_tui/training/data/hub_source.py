@@ -51,9 +51,19 @@ def hub_source(repository: str, revision: str, told: Told) -> Iterator[Source]:
 
 def _found(name: str, revision: str, token: str | None) -> tuple[str, str, list[HubFile]]:
     """Give the commit, the licence and the data files of one kind at a revision."""
-    info = hub_api(token).dataset_info(
-        name, revision=revision, files_metadata=True, timeout=_SECONDS
-    )
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    try:
+        info = hub_api(token).dataset_info(
+            name, revision=revision, files_metadata=True, timeout=_SECONDS
+        )
+    except GatedRepoError:
+        raise
+    except RepositoryNotFoundError as error:
+        raise RagoptError(
+            f"There is no file {name}, and the hub has no data set {name} or does not show it.",
+            "Check its name; for a private one log in with `hf auth login` or set HF_TOKEN.",
+        ) from error
     files = [
         HubFile(
             file.rfilename,
