@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.training.run_folder import TRAINER_STATE, Checkpoint, RunFolder, RunState
@@ -45,7 +46,7 @@ def write_checkpoint(
             return None
         _to_disk(aside)
         return run.complete(aside, state)
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         # torch and safetensors wrap what the system says into errors of their own.
         if not _is_of_writing(error):
             raise
@@ -87,10 +88,10 @@ def _to_disk(folder: Path) -> None:
 
 
 def _is_of_writing(error: Exception) -> bool:
-    if isinstance(error, OSError):
+    if isinstance(error, OSError | SafetensorError):
         return True
     words = str(error).lower()
-    return any(each in words for each in ("pytorchstreamwriter", "write failed", "os error"))
+    return any(each in words for each in ("pytorchstreamwriter", "write failed"))
 
 
 def _free_bytes(folder: Path) -> int:
@@ -104,7 +105,7 @@ def _cannot_write(error: Exception, step: int, run: RunFolder, room: int) -> Rag
     full = (
         room < _ROOM_OF_A_FULL_DISK
         or getattr(error, "errno", None) in _FULL
-        or any(words in str(error) for words in ("No space left", "os error 28"))
+        or any(f"os error {number})" in str(error) for number in _FULL)
     )
     reason = getattr(error, "strerror", None) or str(error).strip().split("\n")[0]
     why = "the disk is full" if full else reason

@@ -13,6 +13,7 @@ from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
 from ragopt_tui.training.checks import combination_errors, machine_errors, missing_errors
 from ragopt_tui.training.config import TrainingConfig, parse_config, write_config
+from ragopt_tui.training.failures import told
 from ragopt_tui.training.planned_base import check_base
 from ragopt_tui.training.queueing import Devices, reserved
 from ragopt_tui.training.run_data import find_set, same_set
@@ -53,7 +54,8 @@ def train(parameters: dict[str, Any], report: Reporter) -> dict[str, Any]:
         from ragopt_tui.training.worker import Task, work
 
         task = Task(config, run, devices.gpu, parameters.get("working_folder", ""))
-        return work(task, report)
+        with told(config, run, devices.gpu):
+            return work(task, report)
 
 
 def _check(config: TrainingConfig, store: VariantStore) -> None:
