@@ -59,7 +59,7 @@ def find_base(name: str, store: VariantStore) -> Base:
         architecture,
         folder,
         variant.id if record else "",
-        variant.builtin,
+        store.from_builtin(variant),
         record.chat_template if record else "",
     )
 

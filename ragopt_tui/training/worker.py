@@ -148,7 +148,8 @@ def prepared(task: Task, store: VariantStore, report: Reporter) -> Prepared:
     base = trained_base(store, config)
     data = data_of(config.data, same_set(task.run.read_made(), task.run.path.name))
     tokenizer = load_tokenizer(base.words)
-    renderer = _renderer(config, base, tokenizer)
+    from_builtin = store.from_builtin(base.record.variant)
+    renderer = _renderer(config, base, tokenizer, from_builtin)
     train = rendered_rows(data.train, renderer, report, data.train_count, "examples")
     check_rows(train, data.set.id)
     held_out = data.validation
@@ -160,13 +161,18 @@ def prepared(task: Task, store: VariantStore, report: Reporter) -> Prepared:
     return Prepared(base, tokenizer, train, validation, samples)
 
 
-def _renderer(config: TrainingConfig, base: TrainedBase, tokenizer: Any) -> Renderer:  # noqa: ANN401
+def _renderer(
+    config: TrainingConfig,
+    base: TrainedBase,
+    tokenizer: Any,  # noqa: ANN401
+    from_builtin: bool,
+) -> Renderer:
     return Renderer(
         tokenizer,
         template=config.data.template,
         completion_only=config.data.completion_only_loss,
         max_length=config.training.max_length,
-        builtin=base.record.variant.builtin,
+        builtin=from_builtin,
         chat_template=base.chat_template,
     )
 

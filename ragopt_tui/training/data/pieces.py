@@ -56,6 +56,7 @@ def plain_pieces(
 
 
 def dialogue_pieces(
+    full: str,
     render: Render,
     messages: Messages,
     trained: Sequence[int],
@@ -63,7 +64,7 @@ def dialogue_pieces(
     eos: str,
     marked: Sequence[Span] = (),
 ) -> Pieces:
-    """Render a dialogue that ends in a trained answer and find the trained ones in it.
+    """Find the trained answers in a rendered dialogue, the last turn of which is one.
 
     An answer runs from the end of the prompt, rendered as it is when the answer is to be written,
     through its end mark: the first of the control tokens `end_marks` behind its words. Where the
@@ -71,7 +72,6 @@ def dialogue_pieces(
     template itself marks as the assistant's; where it has one for each answer, loss stays within.
     `trained` are places in `messages`. Raises LeftOut where an answer is not found.
     """
-    full = render(messages, False)
     finder = _Finder(render, messages, full, tuple(end_marks), _by_turn(messages, marked))
     spans = [finder.span(at) for at in trained]
     note = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import TemplateError
@@ -18,6 +19,8 @@ from ragopt_tui.training.data.rendered import LeftOut, Rendered, Template
 from ragopt_tui.training.data.tokens import encoded, tokens_of
 
 _ENDLESS = 1_000_000_000
+_COUNTED_TEXTS = 4_096
+_REFUSALS = (TemplateError, ValueError, TypeError)
 _GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 
@@ -49,6 +52,8 @@ class Renderer:
         self._end_marks = tuple(dict.fromkeys([*self._special, *_control_tokens(tokenizer)]))
         self._eos = str(tokenizer.eos_token or "")
         self._bos = _bos_of(tokenizer)
+        # The rules and many passages are the same in one example after the other.
+        self._count = lru_cache(_COUNTED_TEXTS)(lambda text: len(encoded(tokenizer, text)))
 
     def render(self, example: Example) -> Rendered:
         """Give the tokens of an example, and which carry loss.
@@ -112,17 +117,18 @@ class Renderer:
             )
         messages = defuse(messages, self._special)
         try:
-            self._render(messages, False)
-        except (TemplateError, ValueError, TypeError) as error:
-            if not has_system_turn(messages):
-                raise LeftOut(f"The chat template refuses the dialogue: {error}.") from error
-            messages = without_system_turn(messages)
-            trained = [at - 1 for at in trained]
-        try:
+            try:
+                full = self._render(messages, False)
+            except _REFUSALS:
+                if not has_system_turn(messages):
+                    raise
+                messages, trained = without_system_turn(messages), [at - 1 for at in trained]
+                full = self._render(messages, False)
+            marked = self._marked(messages)
             return dialogue_pieces(
-                self._render, messages, trained, self._end_marks, self._eos, self._marked(messages)
+                full, self._render, messages, trained, self._end_marks, self._eos, marked
             )
-        except (TemplateError, ValueError, TypeError) as error:
+        except _REFUSALS as error:
             raise LeftOut(f"The chat template refuses the dialogue: {error}.") from error
 
     def _render(self, messages: Messages, for_answer: bool) -> str:
@@ -149,9 +155,6 @@ class Renderer:
         )
         _, spans = rendered
         return [(start, end) for start, end in spans[0]]
-
-    def _count(self, text: str) -> int:
-        return len(encoded(self._tokenizer, text))
 
 
 def render(

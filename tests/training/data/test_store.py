@@ -10,12 +10,10 @@ from pathlib import Path
 import pytest
 
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.training.data.example import Evidence, Example, Message, Problem
+from ragopt_tui.training.data.example import Evidence, Example, Problem
 from ragopt_tui.training.data.exporting import export_set
 from ragopt_tui.training.data.importing import Request, import_set
-from ragopt_tui.training.data.opening import open_set, sides_of
 from ragopt_tui.training.data.record import DataSetRecord
-from ragopt_tui.training.data.splitting import Shares
 from ragopt_tui.training.data.store import DataSet, DataSetStore
 from tests.training.data.made import turns
 
@@ -201,22 +199,12 @@ def test_an_export_overwrites_nothing(store: DataSetStore, tmp_path: Path) -> No
         export_set(data, tmp_path / "a.xlsx")
 
 
-def test_a_configuration_names_a_set_or_a_file_and_takes_the_sides_that_are_there(
+def test_the_same_file_is_kept_once_and_its_own_splits_stay(
     store: DataSetStore, tmp_path: Path
 ) -> None:
-    file = tmp_path / "rows.jsonl"
-    file.write_text("\n".join(json.dumps({"text": f"text {n}"}) for n in range(10)))
-    data = open_set(str(file), store)
-    assert open_set(str(file), store).id == data.id == "rows"
-    assert open_set("rows", store).record == data.record
-    sides = sides_of(data, validation=0.2, test=1, seed=3)
-    assert [len(sides[side]) for side in ("train", "validation", "test")] == [7, 2, 1]
-    own = import_set(Request(str(file), name="own", shares=Shares(3)), store)
-    assert [len(rows) for rows in sides_of(own, validation=0.2).values()] == [7, 3, 0]
-    with pytest.raises(RagoptError, match="no data set"):
-        open_set(str(tmp_path / "nothing.jsonl"), store)
-
-
-def test_a_turn_of_an_unknown_kind_is_no_example() -> None:
-    assert Example.from_json(EXAMPLES[0].to_json()) == EXAMPLES[0]
-    assert Message("assistant", "x", True).to_json() == {"role": "assistant", "content": "x"}
+    for split in ("train", "test"):
+        lines = "\n".join(json.dumps({"text": f"{split} {n}"}) for n in range(3))
+        (tmp_path / f"{split}.jsonl").write_text(lines)
+    data = import_set(Request(str(tmp_path), name="own"), store)
+    assert data.record.rows == {"train": 3, "validation": 0, "test": 3}
+    assert import_set(Request(str(tmp_path)), store).id == data.id == "own"
