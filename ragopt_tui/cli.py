@@ -16,6 +16,7 @@ from pathlib import Path
 from ragopt_tui import __version__
 from ragopt_tui.commands.conversion_arguments import add_conversion
 from ragopt_tui.commands.data_arguments import add_data
+from ragopt_tui.commands.jobs_arguments import add_jobs
 from ragopt_tui.commands.models_arguments import add_models
 from ragopt_tui.commands.train_arguments import add_train
 from ragopt_tui.commands.verify_arguments import add_verify
@@ -145,6 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     add_conversion(commands)
     add_data(commands.add_parser("data", help="data sets to train on"))
     add_train(commands)
+    add_jobs(commands)
     add_verify(commands)
     return parser
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ragopt_tui.commands.following import result_of
+from ragopt_tui.commands.train_following import follow_training
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.jobs.job import Job
 from ragopt_tui.models.machine import this_machine
@@ -136,6 +136,6 @@ def _follow(job: Job, detach: bool, as_json: bool) -> int:
         values = {"job": job.id, "run": job.spec.parameters.get("run") or job.id}
         print(json.dumps(values) if as_json else f"{values['run']} trains as the job {job.id}.")
         return 0
-    result = result_of(job)
+    result = follow_training(job)
     print(json.dumps(result, ensure_ascii=False) if as_json else one_line(result["message"], 1000))
     return 0

@@ -72,7 +72,7 @@ def find(id_prefix: str) -> Job:
     if found:
         ids = ", ".join(job.id for job in found[:5])
         raise RagoptError(f"{len(found)} jobs begin with {id_prefix!r}: {ids}.", "Give more of it.")
-    raise RagoptError(f"There is no job {id_prefix!r}.", "`ragopt-tui jobs` lists them.")
+    raise RagoptError(f"There is no job {id_prefix!r}.", "`ragopt-tui jobs list` lists them.")
 
 
 def cancel(job: Job, grace_seconds: float | None = None) -> None:
