@@ -6,7 +6,7 @@ import copy
 import logging
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ragopt_tui.errors import RagoptError
@@ -14,6 +14,7 @@ from ragopt_tui.plaintext import one_line
 from ragopt_tui.training.adapter_config import lora_config
 from ragopt_tui.training.config_values import Lora, TrainingConfig
 from ragopt_tui.training.layers import Layers, check_layers, matches
+from ragopt_tui.training.plan_cache import remembered
 
 if TYPE_CHECKING:
     from torch import nn
@@ -59,6 +60,12 @@ class Parameters:
     def text(self) -> str:
         """Say it as PEFT does: trainable of all, with the share."""
         return f"{self.trainable:,} of {self.total:,} ({self.percent:.4f} %)"
+
+
+def known_parameters(config: TrainingConfig, architecture: Mapping[str, Any]) -> Parameters:
+    """Give what `count_parameters` gives, at once where it was counted before."""
+    what = ["parameters", config.method, asdict(config.lora), dict(architecture)]
+    return Parameters(**remembered(what, lambda: asdict(count_parameters(config, architecture))))
 
 
 def count_parameters(config: TrainingConfig, architecture: Mapping[str, Any]) -> Parameters:

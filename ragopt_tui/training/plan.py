@@ -12,7 +12,7 @@ from ragopt_tui.models.model_shape import ModelShape, shape_of_config
 from ragopt_tui.training.checks import base_errors, combination_errors, machine_errors
 from ragopt_tui.training.config_reading import ConfigError
 from ragopt_tui.training.config_values import TrainingConfig
-from ragopt_tui.training.parameters import Parameters, count_parameters
+from ragopt_tui.training.parameters import Parameters, known_parameters
 from ragopt_tui.training.plan_memory import Fit, plan_memory
 from ragopt_tui.training.plan_notes import plan_notes
 from ragopt_tui.training.plan_steps import RowLengths, Steps, plan_steps
@@ -88,7 +88,7 @@ def make_plan(
     parameters = fit = steps = None
     shape = _shape(architecture, base)
     try:
-        parameters = count_parameters(config, architecture)
+        parameters = known_parameters(config, architecture)
     except ConfigError as error:
         errors.append(error)
     if parameters is not None:

@@ -10,7 +10,7 @@ from ragopt_tui.models.machine import Machine
 from ragopt_tui.models.memory import size_text
 from ragopt_tui.models.model_shape import ModelShape
 from ragopt_tui.training.config_values import Quantization, TrainingConfig
-from ragopt_tui.training.parameters import Parameters, count_parameters
+from ragopt_tui.training.parameters import Parameters, known_parameters
 from ragopt_tui.training.training_memory import (
     Device,
     TrainingMemory,
@@ -151,7 +151,7 @@ def _smaller(
             lora=replace(lora, target_modules="all-linear", modules_to_save=()),
         )
         settings = (("method", "lora"), ("lora.target_modules", "all-linear"))
-        yield settings, adapted, count_parameters(adapted, architecture)
+        yield settings, adapted, known_parameters(adapted, architecture)
     elif not config.quantization.load_in_4bit:
         quantised = replace(config, quantization=Quantization(load_in_4bit=True))
         yield (("quantization.load_in_4bit", "true"),), quantised, parameters

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.training.config_values import DataChoice, TrainingConfig
 from ragopt_tui.training.data.example import Example
 from ragopt_tui.training.data.importing import Request, read_source
 from ragopt_tui.training.data.rendered import LeftOut
-from ragopt_tui.training.data.rendering import Renderer
 from ragopt_tui.training.data.sources import is_hub_id, local_source
 from ragopt_tui.training.data.splitting import Shares, split_examples
-from ragopt_tui.training.data.store import DataSetStore
+from ragopt_tui.training.data.store import DataSet, DataSetStore
+from ragopt_tui.training.plan_cache import remembered, state_of
 from ragopt_tui.training.plan_steps import RowLengths
 from ragopt_tui.training.planned_base import Base
 from ragopt_tui.training.run_data import data_of
 
+if TYPE_CHECKING:
+    from ragopt_tui.training.data.rendering import Renderer
+
 _MOST_LOOKED_AT = 2000
+_WORDS = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +47,42 @@ class _Sides:
 def planned_rows(config: TrainingConfig, base: Base) -> RowLengths | None:
     """Look at the data set of a configuration; None where it is on the hub or none is named.
 
-    Raises RagoptError where it cannot be used.
+    What was looked at before is remembered. Raises RagoptError where it cannot be used.
     """
-    sides = _sides(config.data)
-    if sides is None:
+    choice = config.data
+    if not choice.set:
         return None
+    path = Path(choice.set).expanduser()
+    try:
+        known = DataSetStore().find(choice.set)
+    except RagoptError:
+        if path.exists():
+            return _remembered(config, base, state_of(path), lambda: _of_file(path, choice))
+        if is_hub_id(choice.set):
+            return None
+        raise
+    state = [known.id, known.record.version]
+    return _remembered(config, base, state, lambda: _of_set(known, choice))
+
+
+def _remembered(
+    config: TrainingConfig, base: Base, state: list[Any], sides: Callable[[], _Sides]
+) -> RowLengths:
+    if Path(config.data.set).expanduser().is_dir():
+        # Whether anything in a folder changed is not seen from outside.
+        return _lengths(config, base, sides())
+    what = ["rows", state, asdict(config.data), config.training.max_length, _words(base)]
+    made = remembered(what, lambda: asdict(_lengths(config, base, sides())))
+    return RowLengths(**(made | {"lengths": tuple(made["lengths"])}))
+
+
+def _words(base: Base) -> list[Any]:
+    """Give what of a base the tokens of a row depend on."""
+    files = [base.folder / name for name in _WORDS] if base.folder else []
+    return [state_of(*files), base.chat_template, base.builtin]
+
+
+def _lengths(config: TrainingConfig, base: Base, sides: _Sides) -> RowLengths:
     renderer = _renderer(config, base)
     if renderer is None:
         return RowLengths(sides.count, (), validation_rows=sides.validation)
@@ -61,18 +103,7 @@ def planned_rows(config: TrainingConfig, base: Base) -> RowLengths | None:
     return RowLengths(sides.count - left, tuple(lengths), cut, left, sides.validation)
 
 
-def _sides(choice: DataChoice) -> _Sides | None:
-    if not choice.set:
-        return None
-    path = Path(choice.set).expanduser()
-    try:
-        known = DataSetStore().find(choice.set)
-    except RagoptError:
-        if path.exists():
-            return _of_file(path, choice)
-        if is_hub_id(choice.set):
-            return None
-        raise
+def _of_set(known: DataSet, choice: DataChoice) -> _Sides:
     data = data_of(choice, known)
     return _Sides(data.train, data.train_count, len(data.validation))
 
@@ -94,6 +125,7 @@ def _renderer(config: TrainingConfig, base: Base) -> Renderer | None:
     if base.folder is None:
         return None
     from ragopt_tui.chat.backends.transformers_loading import load_tokenizer
+    from ragopt_tui.training.data.rendering import Renderer
 
     return Renderer(
         load_tokenizer(base.folder),

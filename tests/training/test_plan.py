@@ -352,3 +352,34 @@ def test_the_width_of_what_is_adapted_counts_inputs_and_rank() -> None:
     counted = count_parameters(TrainingConfig(lora=lora), TINY)
     assert counted.adapter_inputs == 2 * ((16 + 4) + (40 + 4))
     assert math.isclose(counted.percent, 100 * counted.trainable / counted.total)
+
+
+def test_a_plan_is_remembered_and_made_anew_where_something_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "rows.jsonl"
+    rows = [{"prompt": f"Quarter {n}?", "completion": "It rose."} for n in range(20)]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    text = f"data: {{set: {file}, template: none, validation: 0}}\n"
+    first = _plan(text)
+    counted = "ragopt_tui.training.parameters.count_parameters"
+    rendered = "ragopt_tui.training.data.rendering.Renderer.render"
+    with monkeypatch.context() as changed:
+        changed.setattr(counted, _never)
+        changed.setattr(rendered, _never)
+        again = _plan(text + "training: {learning_rate: 1.0e-3}\n")
+        assert (again.parameters, again.rows) == (first.parameters, first.rows)
+        with pytest.raises(AssertionError, match="counted again"):
+            _plan(text + "lora: {r: 8}\n")
+    file.write_text("\n".join(map(json.dumps, rows[:10])))
+    assert _plan(text).rows.rows == 10
+
+
+def _never(*_: object) -> None:
+    raise AssertionError("counted again")
+
+
+def test_a_plan_that_cannot_be_kept_is_made_all_the_same(home: Path) -> None:
+    (home / "data").mkdir(parents=True)
+    (home / "data" / "plans").touch()
+    assert _plan("").parameters is not None
