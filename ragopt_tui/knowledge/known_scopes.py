@@ -63,17 +63,22 @@ class Company:
 
 @dataclass(frozen=True, slots=True)
 class AskedScope:
-    """The companies and periods that a question, `text`, names, with its words for them."""
+    """The companies and periods that a question, `text`, names, with its words for them.
+
+    `periods` has each period once, `mentions` every place that names one.
+    """
 
     text: str
     companies: tuple[tuple[Company, str], ...]
     periods: tuple[SaidPeriod, ...]
+    mentions: tuple[SaidPeriod, ...]
 
     def written_out(self, periods: Collection[SaidPeriod]) -> str:
         """Give the question with some of its periods, such as "last year", as what they mean."""
+        meant = {each.period.label for each in periods}
         spans: dict[tuple[int, int], list[str]] = {}
-        for each in periods:
-            if not _YEAR_SAID.search(each.said):
+        for each in self.mentions:
+            if each.period.label in meant and not _YEAR_SAID.search(each.said):
                 label = re.sub(r"^(?:FY|CY)(?=\d{4})", "fiscal ", each.period.label)
                 spans.setdefault((each.start, each.end), []).append(label)
         text = self.text
@@ -151,7 +156,10 @@ class KnownScopes:
         companies = self._companies_in(text)
         newest = self.newest([company for company, _ in companies]) or self.newest()
         said = [each for each in find_periods(text, newest) if each.period.year]
-        return AskedScope(text, tuple(companies), tuple(_distinct(said)))
+        mentions = _meant(said)
+        distinct = {each.period.label: each for each in reversed(mentions)}
+        periods = [each for each in mentions if distinct[each.period.label] is each]
+        return AskedScope(text, tuple(companies), tuple(periods), tuple(mentions))
 
     def _company(self, words: tuple[str, ...], documents: Sequence[DocumentScope]) -> Company:
         names = {document.company for document in documents}
@@ -212,16 +220,12 @@ def _latest(period: Period) -> tuple[tuple[int, int, int], bool]:
     return period.order, period.part == "year"
 
 
-def _distinct(said: Sequence[SaidPeriod]) -> list[SaidPeriod]:
-    """Give each period once, and no year that only completes a part of it: the third quarter."""
+def _meant(said: Sequence[SaidPeriod]) -> list[SaidPeriod]:
+    """Give the periods without a year that only completes a part of it: the third quarter."""
     completed = {each.period.year for each in said if not _YEAR_SAID.search(each.said)}
     parts = {each.period.year for each in said if each.period.is_interim}
-    distinct: dict[str, SaidPeriod] = {}
-    for each in said:
-        is_year = each.period.part == "year"
-        if not (is_year and each.period.year in completed & parts):
-            distinct.setdefault(each.period.label, each)
-    return list(distinct.values())
+    only_complete = completed & parts
+    return [e for e in said if e.period.part != "year" or e.period.year not in only_complete]
 
 
 def _is_removed(kind: str, value: str, without: Collection[tuple[str, str]]) -> bool:

@@ -93,6 +93,16 @@ def test_relative_words_are_written_out_for_the_search() -> None:
     assert asked.written_out(()) == asked.text
 
 
+def test_relative_words_are_written_out_wherever_they_are_said() -> None:
+    asked = KNOWN.asked("Did Harrow Foods earn more last year than it spent last year?")
+    assert values(asked.text) == ["Harrow Foods plc", "FY2023"]
+    assert asked.written_out(asked.periods) == (
+        "Did Harrow Foods earn more in fiscal 2023 than it spent in fiscal 2023?"
+    )
+    asked = KNOWN.asked("Harrow Foods debt in fiscal 2023, and its tax last year?")
+    assert asked.written_out(asked.periods).endswith("its tax in fiscal 2023?")
+
+
 def test_what_the_user_removed_is_said_and_left_out() -> None:
     asked = KNOWN.asked("Veldmark and Harrow Foods in 2022")
     removed = {("company", "Veldmark Foods Group N.V."), ("period", "")}
