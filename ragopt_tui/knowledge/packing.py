@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ragopt_tui.knowledge.passage import searchable
+from ragopt_tui.knowledge.passage import GROUP_MARK, searchable
 from ragopt_tui.knowledge.sections import Atom, Run
 
 PROSE_TARGET = 180
@@ -128,10 +128,18 @@ def _units(atoms: Sequence[_Sized]) -> Iterator[list[_Sized]]:
 
 
 def _table_cuts(text: str, run: Run, sizer: Sizer, room: int) -> list[Cut]:
+    """Cut a table; a piece that begins within a group of rows has its name in the lead."""
+    groups = {atom.group: sizer.cost(_group_line(atom.group)) for atom in run.atoms}
+    groups = {name: cost for name, cost in groups.items() if cost <= room // 4}
+
+    def cut(lead: str, atoms: Sequence[_Sized]) -> Cut:
+        group = _group_line(name) if (name := atoms[0].atom.group) in groups else ""
+        return _cut(run, atoms, "\n".join(part for part in (lead, group) if part), sizer)
+
     outside = _fitting(run.outside, sizer, room // 2)
     whole = _sized(text, run.atoms, sizer, room)
-    if sizer.cost(outside) + _total(whole) <= room:
-        return [_cut(run, whole, outside, sizer)]
+    if cut(outside, whole).tokens <= room:
+        return [cut(outside, whole)]
     lead = _fitting("\n".join(part for part in (run.caption, run.header) if part), sizer, room // 2)
     head_tokens = sizer.cost(outside) + sum(
         sizer.cost(text[atom.start : atom.end]) for atom in run.atoms[: run.head]
@@ -141,19 +149,22 @@ def _table_cuts(text: str, run: Run, sizer: Sizer, room: int) -> list[Cut]:
     if head and (head_tokens > room // 2 or run.head == len(run.atoms)):
         inner = room - sizer.cost(outside)
         cuts.extend(
-            _cut(run, piece, outside, sizer)
-            for piece in _pieces(_sized(text, head, sizer, inner), inner, inner)
+            cut(outside, piece) for piece in _pieces(_sized(text, head, sizer, inner), inner, inner)
         )
         head, head_tokens = [], 0
-    inner = room - max(sizer.cost(lead), head_tokens)
+    inner = room - max(sizer.cost(lead) + max(groups.values(), default=0), head_tokens)
     rows = _sized(text, run.atoms[run.head :], sizer, inner)
     for number, piece in enumerate(_pieces(rows, inner, inner)):
         if number == 0 and head:
             top = [_Sized(atom, sizer.cost(text[atom.start : atom.end])) for atom in head]
-            cuts.append(_cut(run, [*top, *piece], outside, sizer))
+            cuts.append(cut(outside, [*top, *piece]))
         else:
-            cuts.append(_cut(run, piece, lead, sizer))
+            cuts.append(cut(lead, piece))
     return cuts
+
+
+def _group_line(name: str) -> str:
+    return f"{GROUP_MARK}{name}" if name else ""
 
 
 def _fitting(lead: str, sizer: Sizer, most: int) -> str:

@@ -11,6 +11,9 @@ _DRAWN_LINE = re.compile(r"[\s\-=_+|:*~`─━═]{3,}")
 _LEADER_MARKS = ("...", ". .", "…", "__")
 _LEADER = re.compile(r"(?:[ \t]?[.…_]){4,}")
 
+GROUP_MARK = "› "
+"""What the line of a lead begins with that names the group of rows which a piece begins within."""
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -44,7 +47,8 @@ class Passage:
 
     `file` is relative to the documents folder, with forward slashes. `page` is 1-based or None.
     `headings` is the heading path, outermost first. `lead` repeats a table's caption (title,
-    period, unit) and header row where the passage does not hold them; it is empty otherwise.
+    period, unit), header row and, behind GROUP_MARK, the row that names the group of its first
+    rows ("Current assets:") where the passage does not hold them; it is empty otherwise.
     """
 
     id: str

@@ -27,7 +27,7 @@ class Atom:
 
     `opens` says that a paragraph or table begins with it; `clings` that it must not be the last
     of a passage, because it introduces what follows: a speaker's name, a group of rows. `speaker`
-    is who says it, where the atom itself does not tell.
+    is who says it, where the atom itself does not tell; `group` the name of a row's group of rows.
     """
 
     start: int
@@ -35,6 +35,7 @@ class Atom:
     opens: bool = False
     clings: bool = False
     speaker: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +180,7 @@ def _table_runs(
     caption = "" if is_held else table.caption
     rows = _rows(document, max(table.header_end, table.start), table.end)
     if not document.file.lower().endswith(_DELIMITED):
-        rows = [
-            dataclasses.replace(row, clings=True) if _is_group(text[row.start : row.end]) else row
-            for row in rows
-        ]
+        rows = _grouped(text, rows)
     by_page = itertools.groupby(rows, lambda row: document.pages[document.line_index(row.start)])
     pages = [list(page) for _, page in by_page] or [[]]
     outside = "" if captions else caption
@@ -196,6 +194,33 @@ def _table_runs(
 
 def _words(text: str) -> list[str]:
     return re.findall(r"\w+", text)
+
+
+def _grouped(text: str, rows: Sequence[Atom]) -> list[Atom]:
+    """Give rows with the names of their groups, which end with a total or the next name."""
+    grouped: list[Atom] = []
+    group = ""
+    for row in rows:
+        line = text[row.start : row.end]
+        if _is_group(line):
+            group = _group_name(line)
+            grouped.append(dataclasses.replace(row, clings=True))
+        else:
+            grouped.append(dataclasses.replace(row, group=group))
+            group = "" if _is_total(line) else group
+    return grouped
+
+
+def _is_total(line: str) -> bool:
+    label = without_marks("".join(cells_of(line)[:1]))
+    return label.lower().startswith("total")
+
+
+def _group_name(line: str) -> str:
+    """Give what a row names its group; empty for a note or a drawn line between the rows."""
+    name = without_marks(cells_of(line)[0])
+    is_name = len(name) <= _LABEL_LENGTH and not name.endswith(".") and not is_rule(line)
+    return name if is_name else ""
 
 
 def _is_group(row: str) -> bool:

@@ -9,7 +9,7 @@ from ragopt_tui.knowledge.packing import Cut, Sizer, cuts_of
 from ragopt_tui.knowledge.passage import Passage, Profile
 from ragopt_tui.knowledge.sections import runs_of
 
-SPLITTER_VERSION = "2"
+SPLITTER_VERSION = "3"
 """Changes whenever the passages of an unchanged document would."""
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ragopt_tui.knowledge.passage import Passage
+from ragopt_tui.knowledge.passage import GROUP_MARK, Passage
 
 _RULE = re.compile(r"^[\s|:+=_\-–—]+$")
 _GAP = re.compile(r"\t+|[ \u00a0]{2,}")
@@ -79,7 +79,7 @@ def table_rows(passage: Passage) -> list[Row]:
     head, body = _head_and_body(passage)
     headers = [line for line in head if len(line.cells) > 1]
     rows = []
-    section = ""
+    section = _group_of(passage)
     for line in body:
         filled = [cell for cell in line.cells if cell[0]]
         if len(filled) == 1 and not is_figure(filled[0][0]):
@@ -96,10 +96,26 @@ def table_caption(passage: Passage) -> str:
     return " ".join(line.cells[0][0] for line in head if len(line.cells) == 1)
 
 
+def header_line(lead: str) -> str:
+    """Give the line of a table's lead that names its columns, or else its last one."""
+    return _parted(lead)[0].rpartition("\n")[2]
+
+
+def _group_of(passage: Passage) -> str:
+    """Give the name of the group of rows that a piece of a table begins within."""
+    return _parted(passage.lead)[1]
+
+
+def _parted(lead: str) -> tuple[str, str]:
+    """Part a lead from the name of a group that it ends with."""
+    above, _, last = lead.rpartition("\n")
+    return (above, last.removeprefix(GROUP_MARK)) if last.startswith(GROUP_MARK) else (lead, "")
+
+
 def _head_and_body(passage: Passage) -> tuple[list[_Line], list[_Line]]:
     """Part a table's lines, drawn rules left out; the head takes in the passage's lead."""
     split = _splitter(passage)
-    above = _lines(passage.lead, split)
+    above = _lines(_parted(passage.lead)[0], split)
     lines = _lines(passage.text, split)
     has_headers = any(len(line.cells) > 1 for line in above)
     body_from = 0 if has_headers else _header_lines(lines)

@@ -156,6 +156,37 @@ def test_the_name_of_a_group_of_rows_is_not_left_at_the_end_of_a_piece() -> None
     assert not any("Group" in passage.text.split("\n")[-1] for passage in found)
 
 
+def test_a_piece_that_begins_within_a_group_of_rows_repeats_its_name() -> None:
+    def items(word: str) -> str:
+        return "".join(f"| {word} {n} | {n}1.5 | {n}4.5 |\n" for n in range(12))
+
+    found = passages_of(
+        "| Item | 2024 | 2023 |\n|---|---|---|\n| **Current assets:** | | |\n"
+        f"{items('Asset')}| Total current assets | 99.5 | 98.5 |\n{items('Plant')}"
+        f"| Liabilities | | |\n{items('Debt')}",
+        limit=128,
+    )
+    header = "| Item | 2024 | 2023 |"
+    leads = {"Asset": f"{header}\n› Current assets:", "Plant": header}
+    leads |= {"Debt": f"{header}\n› Liabilities", "Total": f"{header}\n› Current assets:"}
+    begun = [re.findall(r"\w+", passage.text)[0] for passage in found[1:]]
+    assert {"Asset", "Plant", "Debt"} <= set(begun)
+    assert [passage.lead for passage in found[1:]] == [leads.get(word, header) for word in begun]
+    assert all(count_pieces([passage.indexed_text])[0] <= 128 for passage in found)
+
+
+def test_the_name_of_a_group_is_repeated_on_the_next_page_but_a_note_is_not() -> None:
+    text = (
+        "Item  2024  2023\nCurrent assets:\nCash  45.1  38.2\nStock  12.0  13.0\n"
+        "See the notes on the pages that follow.\nTax  1.0  2.0"
+    )
+    block = Block("table", 0, len(text), header_end=text.index("\n"))
+    pages = Document("a.pdf", "", text, (block,), (1, 2, 3, 1, 2, 1), (1, 1, 1, 2, 2, 3))
+    _, second, third = split(pages, Profile(), count_pieces, LIMIT)
+    assert second.lead == "Item  2024  2023\n› Current assets:"
+    assert third.lead == "Item  2024  2023"
+
+
 def test_a_caption_that_is_not_in_the_text_leads_a_whole_table() -> None:
     text = "| a | 2024 |\n| b | 5 |"
     block = Block("table", 0, len(text), header_end=13, caption="Debt (in thousands)")

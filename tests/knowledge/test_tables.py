@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ragopt_tui.knowledge.passage import Passage
-from ragopt_tui.knowledge.tables import is_figure, table_caption, table_rows
+from ragopt_tui.knowledge.tables import header_line, is_figure, table_caption, table_rows
 from tests.passages import passage
 
 PIPES = """\
@@ -45,6 +45,23 @@ def test_a_cut_table_takes_columns_and_caption_from_its_lead() -> None:
     )
     assert sentences(cut) == ["Net income: 2024 57.2; 2023 75.2"]
     assert table_caption(cut) == "Table 2 (in millions)"
+
+
+def test_a_piece_that_begins_within_a_group_of_rows_has_its_name_from_the_lead() -> None:
+    cut = passage(
+        "| Inventories | 57.2 | 75.2 |\n| Equity: | | |\n| Reserves | 1.0 | 2.0 |",
+        kind="table",
+        lead="Balance sheet (in millions)\n| | 2024 | 2023 |\n› Current assets:",
+    )
+    assert sentences(cut) == [
+        "Current assets: Inventories: 2024 57.2; 2023 75.2",
+        "Equity:",
+        "Equity: Reserves: 2024 1.0; 2023 2.0",
+    ]
+    assert table_caption(cut) == "Balance sheet (in millions)"
+    assert header_line(cut.lead) == "| | 2024 | 2023 |"
+    assert header_line("Item  2024  2023") == "Item  2024  2023"
+    assert header_line("") == ""
 
 
 def test_columns_aligned_by_spaces_take_the_group_headings_over_them() -> None:

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from ragopt_tui.chat.answer import Citation
 from ragopt_tui.chat.places import place
 from ragopt_tui.knowledge.passage import Passage
+from ragopt_tui.knowledge.tables import header_line
 from ragopt_tui.plaintext import one_line, without_controls
 from ragopt_tui.ui.exchange import Evidence
 from ragopt_tui.ui.keys import bindings
@@ -105,7 +106,7 @@ class SourceCard(Widget, can_focus=True):
             if line.strip(" |:-+"):
                 rows.append((line, self._is_cited(start, start + len(line))))
             start += len(line) + 1
-        lead = self.passage.lead.split("\n")[-1]
+        lead = header_line(self.passage.lead)
         head = [(lead, False)] if lead.strip(" |:-+") else rows[:1]
         cited = [row for row in rows if row[1]]
         shown = [*head, *(cited or rows[len(head) if not lead else 0 :])[:_TABLE_ROWS]]
