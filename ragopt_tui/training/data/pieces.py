@@ -67,27 +67,38 @@ def dialogue_pieces(
     """Find the trained answers in a rendered dialogue, the last turn of which is one.
 
     An answer runs from the end of the prompt, rendered as it is when the answer is to be written,
-    through its end mark: the first of the control tokens `end_marks` behind its words. Where the
-    template puts none there, `eos` ends the last answer. `marked` are the stretches that the
-    template itself marks as the assistant's; where it has one for each answer, loss stays within.
-    `trained` are places in `messages`. Raises LeftOut where an answer is not found.
+    through its end mark: the control tokens (of `end_marks`) behind its words. Where the template
+    puts none there, `eos` ends the last answer. `marked` are the stretches that the template itself
+    marks as the assistant's; where it has one for each answer, loss stays within. `trained` are
+    places in `messages`. Raises LeftOut where an answer is not found.
     """
     finder = _Finder(render, messages, full, tuple(end_marks), _by_turn(messages, marked))
-    spans = [finder.span(at) for at in trained]
+    found = [finder.answer(at) for at in trained]
     note = ""
-    if None in spans[:-1]:
-        spans, trained, note = spans[-1:], trained[-1:], ONLY_LAST
-    if spans[-1] is None:
-        spans[-1], note = finder.last_by_words(), note or OTHER_START
-    found = [span for span in spans if span is not None]
-    whole = zip(trained, found, strict=True)
-    if not all(messages[at]["content"].strip() in full[a:b] for at, (a, b) in whole):
+    if None in found[:-1]:
+        found, trained, note = found[-1:], trained[-1:], ONLY_LAST
+    answers = [answer for answer in found if answer is not None]
+    if len(answers) < len(found):
+        raise LeftOut("The chat template changes the answer, which is not found again.")
+    if not all(answer.behind_prompt for answer in answers):
+        note = note or OTHER_START
+    spans = [answer.span for answer in answers]
+    said = [full[start:end] for start, end in spans]
+    if not all(messages[at]["content"].strip() in s for at, s in zip(trained, said, strict=True)):
         note = note or SHORTENED
-    start, end = found[-1]
-    if not full[start:end].endswith(tuple(end_marks)):
+    if not said[-1].endswith(tuple(end_marks)):
+        start, end = spans[-1]
         full = full[:end] + eos
-        found[-1] = start, len(full)
-    return Pieces(_cut(full, found), note)
+        spans[-1] = start, len(full)
+    return Pieces(_cut(full, spans), note)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """Where an answer stands, and whether it begins where the prompt before it ends."""
+
+    span: Span
+    behind_prompt: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,55 +109,74 @@ class _Finder:
     end_marks: tuple[str, ...]
     marked: dict[int, Span]
 
-    def span(self, at: int) -> Span | None:
-        """Give where an answer stands in the full text.
+    def answer(self, at: int) -> _Answer | None:
+        """Find an answer in the full text.
 
-        None where it does not stand there behind the prompt and in the words that it had before
-        later turns followed.
+        None where it does not stand there in the words that it had before later turns followed.
         """
         before = self.render(self.messages[:at], True)
         if at in self.marked:
-            start, end = self.marked[at]
-            after_prompt = len(before) if self.full.startswith(before) else 0
-            return max(start, after_prompt), self._closed(self.full, start, end)
+            return _Answer(self._within(self.marked[at], before))
         is_last = at == len(self.messages) - 1
         upto = self.full if is_last else self.render(self.messages[: at + 1], False)
-        if not upto.startswith(before):
+        words = self.messages[at]["content"].strip()
+        behind_prompt = upto.startswith(before)
+        start = len(before) if behind_prompt else self._start_of(words, at, upto)
+        end = None if start is None else self._end(words, upto, start)
+        if start is None or end is None or self.full[:end] != upto[:end]:
             return None
-        stop = self._end(self.messages[at]["content"].strip(), upto, len(before))
-        if stop is None or self.full[:stop] != upto[:stop]:
-            return None
-        return len(before), stop
+        return _Answer((start, end), behind_prompt)
 
-    def last_by_words(self) -> Span:
-        """Give where the words of the last answer stand; raises LeftOut if they do not."""
-        before = self.render(self.messages[:-1], False)
-        words = self.messages[-1]["content"].strip()
-        start = self.full.rfind(words, len(before) if self.full.startswith(before) else 0)
-        if start < 0:
-            raise LeftOut("The chat template changes the answer, which is not found again.")
-        return start, self._closed(self.full, start, start + len(words))
+    def _within(self, marked: Span, before: str) -> Span:
+        """Give a marked stretch without what the prompt has already, and with its end mark."""
+        start, end = marked
+        if self.full.startswith(before):
+            start = max(start, len(before))
+        while mark := self._mark_at(self.full, start):
+            if not before.startswith(mark, start):
+                break
+            start += len(mark)
+        said = self.full[start:end].rstrip()
+        if said.endswith(self.end_marks):
+            return start, start + len(said)
+        behind = _behind_space(self.full, end)
+        mark = self._mark_at(self.full, behind)
+        return start, behind + len(mark) if mark else end
+
+    def _start_of(self, words: str, at: int, text: str) -> int | None:
+        """Give where the words of the last turn of a text begin."""
+        earlier = self.render(self.messages[:at], False) if at else ""
+        behind = len(earlier) if text.startswith(earlier) else 0
+        start = text.rfind(words, behind, self._before_marks(text))
+        return None if start < 0 else start
 
     def _end(self, words: str, text: str, start: int) -> int | None:
-        """Give where the answer with these words ends that begins at `start`, with its end mark."""
+        """Give where the last answer of a text ends, with all the control tokens that end it."""
         at = _behind_space(text, start)
         if not text.startswith(words, at):
-            at = text.rfind(words, start)
-        if at >= 0:
-            return self._closed(text, start, at + len(words))
-        ends = [
-            text.find(mark, start) + len(mark) for mark in self.end_marks if mark in text[start:]
-        ]
-        return min(ends, default=None)
-
-    def _closed(self, text: str, start: int, end: int) -> int:
-        """Give the end of an answer with the end mark that it has or that follows it."""
-        said = text[start:end].rstrip()
-        if said.endswith(self.end_marks):
-            return start + len(said)
+            at = text.rfind(words, start, self._before_marks(text))
+        if at < 0:
+            first = [at for mark in self.end_marks if (at := text.find(mark, start)) >= 0]
+            return self._behind_marks(text, min(first)) if first else None
+        end = at + len(words)
         behind = _behind_space(text, end)
-        marks = [mark for mark in self.end_marks if text.startswith(mark, behind)]
-        return behind + max(map(len, marks)) if marks else end
+        return self._behind_marks(text, behind) if self._mark_at(text, behind) else end
+
+    def _before_marks(self, text: str) -> int:
+        """Give where the control tokens begin that end a text."""
+        said = text.rstrip()
+        while mark := next((m for m in self.end_marks if m and said.endswith(m)), ""):
+            said = said.removesuffix(mark).rstrip()
+        return len(said)
+
+    def _behind_marks(self, text: str, at: int) -> int:
+        while mark := self._mark_at(text, at):
+            at += len(mark)
+        return at
+
+    def _mark_at(self, text: str, at: int) -> str:
+        """Give the control token that stands at a place, the longest of several; "" for none."""
+        return max((m for m in self.end_marks if m and text.startswith(m, at)), key=len, default="")
 
 
 def _by_turn(messages: Messages, marked: Sequence[Span]) -> dict[int, Span]:

@@ -56,12 +56,22 @@ FORGETS_THINKING = (
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 OPENS_THINKING = CHATML.replace("'<|im_start|>assistant\n'", "'<|im_start|>assistant\n<think>\n'")
+OPENS_THINKING_MARKED = (
+    "{% for m in messages %}{% if m.role == 'user' %}{{ '<|user|>' + m.content }}{% else %}"
+    "{% generation %}{{ '<|assistant|>' + m.content + eos_token }}{% endgeneration %}{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|><think>\n' }}{% endif %}"
+)
+TWO_END_MARKS = CHATML.replace("'<|im_end|>\n'", "'<|end|><|im_end|>\n'", 1)
+EMPTY_THINKING = CHATML.replace(
+    "m.role + '\n' + m.content",
+    "m.role + '\n' + ('<think> </think>' if m.role == 'assistant' else '') + m.content",
+)
 NO_END = (
     "{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}"
 )
 
-_WORDS = "system user assistant model assistant: user: Be short . Hi ? Yes And No more Well <think> why </think>"
+_WORDS = "system user assistant model assistant: user: Be short . Hi ? Yes And No more Well m <think> why </think>"
 _CONTROL = (
     "<s> </s> <unk> <|im_start|> <|im_end|> <|start|> <|end|> <|eot|> <start_of_turn> <end_of_turn> "
     "<|system|> <|user|> <|assistant|>"

@@ -123,14 +123,37 @@ def test_without_thinking_in_it_such_a_template_trains_every_answer() -> None:
     assert (spelled(rendered, tokenizer), rendered.note) == (IN_CHATML, "")
 
 
-def test_where_an_answer_is_to_begin_with_thinking_loss_begins_at_its_own_words() -> None:
+def test_where_answers_are_to_begin_with_thinking_loss_begins_at_their_own_words() -> None:
     tokenizer = words_tokenizer(made.OPENS_THINKING)
-    rendered = render(turns("Hi ?", "Yes ."), tokenizer)
+    rendered = render(DIALOGUE, tokenizer)
+    assert (spelled(rendered, tokenizer), rendered.note) == (IN_CHATML, OTHER_START)
+
+
+def test_generation_marks_hold_no_token_that_the_prompt_has_already() -> None:
+    tokenizer = words_tokenizer(made.OPENS_THINKING_MARKED)
+    rendered = render(turns("Hi ?", "Yes .", "And ?", "No ."), tokenizer)
     assert spelled(rendered, tokenizer) == [
-        "<|im_start|>", "user", "\n", "Hi", " ?", "<|im_end|>", "\n",
-        "<|im_start|>", "assistant", "\n", "+Yes", "+ .", "+<|im_end|>", "\n",
+        "<|user|>", "Hi", " ?", "<|assistant|>", "+Yes", "+ .", "+</s>",
+        "<|user|>", "And", " ?", "<|assistant|>", "+No", "+ .", "+</s>",
     ]  # fmt: skip
-    assert rendered.note == OTHER_START
+    assert rendered.note == ""
+
+
+def test_all_control_tokens_at_the_end_of_an_answer_carry_loss() -> None:
+    tokenizer = words_tokenizer(made.TWO_END_MARKS, "<|im_end|>")
+    assert spelled(render(turns("Hi ?", "Yes ."), tokenizer), tokenizer) == [
+        "<|im_start|>", "user", "\n", "Hi", " ?", "<|end|>", "<|im_end|>", "\n",
+        "<|im_start|>", "assistant", "\n", "+Yes", "+ .", "+<|end|>", "+<|im_end|>", "\n",
+    ]  # fmt: skip
+
+
+def test_thinking_that_the_template_adds_to_an_answer_carries_loss_with_it() -> None:
+    # `m` also stands in the end mark, where it is not taken for the answer.
+    tokenizer = words_tokenizer(made.EMPTY_THINKING)
+    assert spelled(render(turns("Hi ?", "m"), tokenizer), tokenizer) == [
+        "<|im_start|>", "user", "\n", "Hi", " ?", "<|im_end|>", "\n",
+        "<|im_start|>", "assistant", "\n", "+<think>", "+ </think>", "+m", "+<|im_end|>", "\n",
+    ]  # fmt: skip
 
 
 def test_a_dialogue_that_the_template_refuses_is_left_out_with_its_words() -> None:
