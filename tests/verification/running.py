@@ -12,7 +12,7 @@ from ragopt_tui.verification.report import Report
 from ragopt_tui.verification.sides_opening import step_of
 from ragopt_tui.verification.structure.check import check_structure
 from ragopt_tui.verification.verify import verify
-from tests.verification.sabotage import Case
+from tests.verification.sabotage import Case, Fault
 
 
 def by_files(case: Case) -> Report:
@@ -34,3 +34,10 @@ def verified(case: Case, folder: Path, documents: Sequence[str] = ()) -> Report:
         if store.known(record.variant.id) is None:
             store.folder.create(record)
     return verify(store, case.child, case.parent, documents, Reporter(folder / "events.jsonl"))
+
+
+def row(fault: Fault, report: Report) -> str:
+    """Give a line of the table: fault, verdict, first cause, and whether that is a right one."""
+    first = report.causes[0].name if report.causes else "none"
+    right = "right" if first in fault.right else f"not {' or '.join(fault.right)}"
+    return f"{fault.name:48}{report.verdict:10}{first:28}{right}"

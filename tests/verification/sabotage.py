@@ -572,3 +572,133 @@ def _other_file(chain: Chain, folder: Path) -> Case:
 
 def _replaced(values: np.ndarray) -> np.ndarray:
     return torch.randn(values.shape).numpy() * values.std()
+
+
+# ---- faults that were written after the causes, to see how these do on what is new
+
+
+@fault("the adapter's layers shifted by one", LLAMA, "misplaced change")
+def _shifted(chain: Chain, folder: Path) -> Case:
+    adapter = folder / "adapter"
+    shutil.copytree(chain.adapters[0], adapter)
+    file = adapter / "adapter_model.safetensors"
+    other = {"layers.0.": "layers.1.", "layers.1.": "layers.0."}
+    tensors = {}
+    for name, tensor in load_file(file).items():
+        key = "layers.0." if "layers.0." in name else "layers.1."
+        tensors[name.replace(key, other[key])] = tensor
+    save_file(tensors, file)
+    return _merged_anew(chain, folder, chain.base, [Adapter(adapter)])
+
+
+@fault("the base converted in place of the merged model", LLAMA, "no-op merge", "another adapter")
+def _base_converted(chain: Chain, folder: Path) -> Case:
+    healthy = chain.gguf
+    base = weights_of(chain.base)
+    names = {"q_proj": "attn_q", "k_proj": "attn_k", "v_proj": "attn_v", "o_proj": "attn_output",
+             "gate_proj": "ffn_gate", "up_proj": "ffn_up", "down_proj": "ffn_down"}  # fmt: skip
+
+    def of_base(arrays: Arrays) -> None:
+        for name, tensor in base.items():
+            parts = name.split(".")
+            if len(parts) < 6 or parts[-2] not in names:
+                continue
+            values = tensor.float().numpy()
+            if parts[-2] in ("q_proj", "k_proj"):
+                shape = (values.shape[0] // 64, 2, 32, values.shape[1])
+                values = values.reshape(shape).swapaxes(1, 2).reshape(values.shape)
+            target = f"blk.{parts[2]}.{names[parts[-2]]}.weight"
+            changed(arrays, target, lambda _, values=values: values)
+
+    path = copy_gguf(healthy, folder / healthy.name, of_base)
+    adapter = chain.record("adapter0")
+    return Case(chain.record("gguf", path), adapter, chain.record("base"))
+
+
+@fault("a layer dropped", LLAMA, "missing tensors", "wrong shape in header")
+def _dropped(chain: Chain, folder: Path) -> Case:
+    return _gguf(
+        chain, folder, lambda arrays: {n: a for n, a in arrays.items() if not n.startswith("blk.1.")},
+        lambda f: f.update({"llama.block_count": 1}),
+    )  # fmt: skip
+
+
+@fault("a layer repeated", LLAMA, "repeated layer")
+def _repeated(chain: Chain, folder: Path) -> Case:
+    return _gguf(
+        chain, folder,
+        lambda a: {n: a[n.replace("blk.1.", "blk.0.")] for n in a},
+    )  # fmt: skip
+
+
+@fault("a bit flipped in a block's scale", LONG, "damaged rows", "damaged columns", "NaN weights")
+def _bit(chain: Chain, folder: Path) -> Case:
+    def flip(arrays: Arrays) -> None:
+        data, kind = arrays["blk.1.ffn_up.weight"]
+        data = data.copy()
+        data[17, 1] ^= 0x20
+        arrays["blk.1.ffn_up.weight"] = (data, kind)
+
+    return _gguf(chain, folder, flip, step="quantised")
+
+
+@fault("no blank before text", LLAMA, "wrong leading blank")
+def _blank(chain: Chain, folder: Path) -> Case:
+    key = "tokenizer.ggml.add_space_prefix"
+    return _gguf(chain, folder, fields=lambda f: f.update({key: False}))
+
+
+@fault("changes transposed", LLAMA, "transposed change")
+def _transposed(chain: Chain, folder: Path) -> Case:
+    base = weights_of(chain.base)
+
+    def turn(weights: Weights) -> None:
+        for name, tensor in weights.items():
+            if name in base and tensor.dim() == 2 and tensor.shape[0] == tensor.shape[1]:
+                weights[name] = base[name] + (tensor - base[name]).T
+
+    return _merged(chain, folder, turn)
+
+
+@fault("heads of keys exchanged", LLAMA, "moved rows", "permuted q/k")
+def _heads(chain: Chain, folder: Path) -> Case:
+    order = [*range(64, 128), *range(64)]
+
+    def exchange(arrays: Arrays) -> None:
+        for layer in range(2):
+            rows(arrays, f"blk.{layer}.attn_k.weight", order)
+
+    return _gguf(chain, folder, exchange, step="quantised")
+
+
+@fault("a sliding window out of nowhere", "phi3", "wrong sliding window")
+def _window(chain: Chain, folder: Path) -> Case:
+    key = "phi3.attention.sliding_window"
+    return _gguf(chain, folder, fields=lambda f: f.update({key: 64}))
+
+
+@fault("one file of the folder from an earlier merge", LLAMA, "mixed files")
+def _mixed(chain: Chain, folder: Path) -> Case:
+    other = make_adapter(folder / "other", chain.base, 5, chain.recipe.adapters[0])
+    _merged_anew(chain, folder, chain.base, [Adapter(other)])
+    target = folder / "mixed"
+    shutil.copytree(chain.merged, target)
+    shard = sorted(target.glob("*.safetensors"))[1]
+    shutil.copyfile(folder / "child" / shard.name, shard)
+    return _case(chain, "merged", target)
+
+
+@fault(
+    "biases of queries in another order",
+    "qwen2 tied",
+    "lost biases",
+    "damaged values",
+    "other biases",
+    "moved values",
+)
+def _biases(chain: Chain, folder: Path) -> Case:
+    def reorder(arrays: Arrays) -> None:
+        for layer in range(2):
+            changed(arrays, f"blk.{layer}.attn_q.bias", lambda values: values[::-1].copy())
+
+    return _gguf(chain, folder, reorder)

@@ -45,6 +45,7 @@ def causes(seen: Seen) -> Iterator[Cause]:
     yield from _ends(seen)
     yield from _modules(seen)
     yield from _base(seen)
+    yield from _mixed(seen)
 
 
 def _four_bit(seen: Seen) -> Iterator[Cause]:
@@ -201,6 +202,8 @@ def _base(seen: Seen) -> Iterator[Cause]:
             + (", while its own changes are there." if right else "."),
             "Merge it into the base that its configuration names, in the revision of the training.", 0.92,
         )  # fmt: skip
+    elif inside and not outside and (misplaced := _misplaced(inside)):
+        yield misplaced
     elif inside and not outside:
         ranks = [s for n, s in seen.tensors.items() if n in inside and "rank" in s]
         low = ranks and all(s["rank"] <= 0.25 * s["rank of"] for s in ranks)
@@ -217,6 +220,43 @@ def _base(seen: Seen) -> Iterator[Cause]:
                 f"{len(inside)} modules hold more than the adapter's change, {named(inside, 2)} among them.",
                 MERGE_AGAIN, 0.6,
             )  # fmt: skip
+
+
+def _misplaced(modules: Mapping[str, Mapping[str, Any]]) -> Cause | None:
+    """Find changes that are there, but of another module or turned."""
+    moved = {n: str(m["change of"]) for n, m in modules.items() if m.get("change of")}
+    turned = [n for n, m in modules.items() if m.get("transposed")]
+    if moved and len(moved) >= len(turned):
+        name, of = next(iter(moved.items()))
+        return cause(
+            "misplaced change", "Changes of the adapter were added to other modules than its own.",
+            f"{name} has the change of {of}" + (f", and {len(moved) - 1} more." if len(moved) > 1 else "."),
+            MERGE_AGAIN, 0.94,
+        )  # fmt: skip
+    if turned:
+        return cause(
+            "transposed change", "The adapter's changes were added transposed.",
+            f"{named(turned)} differ from the base by the transposed change.",
+            f"{MERGE_AGAIN} Its two matrices were exchanged, or fan_in_fan_out was taken wrongly.", 0.94,
+        )  # fmt: skip
+    return None
+
+
+def _mixed(seen: Seen) -> Iterator[Cause]:
+    """See whether all that is wrong lies in some of several files, and nothing wrong in the others."""
+    found = seen.evidence("adapter.accounted")
+    files: Mapping[str, list[int]] = seen.evidence("weights.values").get("files", {})
+    off = {name: counts for name, counts in files.items() if counts[0]}
+    wrong = sum(counts[0] for counts in off.values())
+    right = sum(counts[2] for name, counts in files.items() if name not in off)
+    if not found or wrong < 2 or not right or any(counts[2] for counts in off.values()):
+        return
+    yield cause(
+        "mixed files", "Files of different merges lie in one folder.",
+        f"All that is wrong lies in {named(off)}, whose changes are not this adapter's; those of the "
+        f"other {len(files) - len(off)} files are right.", MERGE_AGAIN,
+        0.96 if int(found["unmerged"]) == 0 else 0.85,
+    )  # fmt: skip
 
 
 def _range(ratios: list[float]) -> str:

@@ -110,6 +110,11 @@ def _tokens(seen: Seen) -> Iterator[Cause]:
             "wrong pre-tokenizer", "Text is split otherwise before it becomes tokens (tokenizer.ggml.pre).",
             splitter.sentence, CONVERT_AGAIN, 0.93,
         )  # fmt: skip
+    if model := seen.fails("vocabulary.model"):
+        yield cause(
+            "wrong kind of tokenizer", "The tokenizer works in another way than the one trained with.",
+            model.sentence, CONVERT_AGAIN, 0.97,
+        )  # fmt: skip
     if types := seen.fails("vocabulary.types"):
         yield cause(
             "wrong token types", "Special tokens are taken for text, or text for special tokens.",

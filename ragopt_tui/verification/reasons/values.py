@@ -138,7 +138,17 @@ def _exchanged(seen: Seen) -> Iterator[Cause]:
         f", and {len(pairs) - 1} more are exchanged." if len(pairs) > 1 else "."
     )
     layers = [(a, b) for a, b in pairs if _layer(a) != _layer(b) and _kind(a) == _kind(b)]
-    if len(layers) == len(pairs):
+    own = {a for a, _ in pairs}
+    repeated = all(b.removesuffix(" of the base") not in own for _, b in pairs)
+    if len(layers) == len(pairs) and repeated:
+        yield cause(
+            "repeated layer",
+            "A layer stands twice, in place of another one.",
+            evidence,
+            CONVERT_AGAIN,
+            0.95,
+        )
+    elif len(layers) == len(pairs):
         yield cause(
             "exchanged layers", "Layers are in another order.", evidence, CONVERT_AGAIN, 0.95
         )
@@ -179,6 +189,14 @@ def _moved(seen: Seen) -> Iterator[Cause]:
                 "moved rows" if what == "rows" else "moved columns",
                 f"{what.capitalize()} of weights were put in another order.", evidence, CONVERT_AGAIN, 0.9,
             )  # fmt: skip
+    if values := seen.of_kind("values moved"):
+        which = roles(values)
+        yield cause(
+            "moved values",
+            f"Values of {' and '.join(_WORDS.get(each, each) for each in which)} are in another order.",
+            f"{named(values)} {'has' if len(values) == 1 else 'have'} the parent's values, at other places.",
+            CONVERT_AGAIN, 0.92,
+        )  # fmt: skip
     if turned := seen.of_kind("transposed"):
         yield cause(
             "transposed", "Weights were transposed.",
@@ -234,7 +252,7 @@ def _changed(seen: Seen) -> Iterator[Cause]:
 
 def _rest(seen: Seen) -> Iterator[Cause]:
     """Say where differences are that nothing else explains."""
-    different = seen.of_kind("different", "values moved")
+    different = seen.of_kind("different")
     if not different or seen.fails("adapter.accounted"):
         return
     which = roles(different)

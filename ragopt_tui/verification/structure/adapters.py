@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.safetensors_header import read_safetensors_header
 from ragopt_tui.verification.report import Finding
 from ragopt_tui.verification.structure.arrangement import Expected
-from ragopt_tui.verification.structure.comparing import in_blocks, rounding
+from ragopt_tui.verification.structure.comparing import Rows, in_blocks, rounding
 from ragopt_tui.verification.structure.explaining import error
 from ragopt_tui.verification.structure.roles import role
 from ragopt_tui.verification.structure.sources import AdaptedTensors, Tensors
@@ -33,6 +34,9 @@ _PREFIX = "base_model.model."
 _LORA_A = re.compile(rf"{re.escape(_PREFIX)}(?P<module>.+)\.lora_A\.weight")
 _NEAR = 0.04
 _SHOWN = 64
+_SEARCHED = 8
+_ALIKE = 0.7
+_CHUNK = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,7 @@ def check_adapters(
     configs = [_config(adapter.folder) for adapter in adapters]
     factors = [_factors(adapter.folder) for adapter in adapters]
     modules: list[_Module] = []
+    searched = 0
     for target, each in expected.items():
         if each.before is None or target not in child.shapes:
             continue
@@ -129,6 +134,9 @@ def check_adapters(
         said = dict(measured.said)
         if abs(measured.ratio - 1) > measured.unsure or measured.left > 1:
             said |= _reasons(module, measured, adapters, configs, factors, each, child, target)
+            if measured.left > 1 and searched < _SEARCHED and len(each.shape) == 2:
+                searched += 1
+                said |= _elsewhere(target, expected, child)
         modules.append(_Module(each.source, measured.ratio, measured.left, measured.unsure, said))
     lost = _accounted(adapted, expected, child)
     return [_finding(modules, lost, configs)]
@@ -139,25 +147,60 @@ def _measured(target: str, each: Expected, child: Tensors) -> _Module | None:
     wanted, before = each.read().float(), each.before().float()
     if wanted.shape != before.shape:
         return None
-    change = wanted - before
-    size = float(change.double().square().sum())
+    size, shared, happened, whole = _sums(wanted, before, partial(child.rows, target))
     if size == 0.0:
         return None
-    happened = child.read(target).float().nan_to_num(0, 0, 0) - before
-    ratio = float((happened.double() * change).sum()) / size
+    ratio = shared / size
     coarse = rounding(each.kind, child.kind(target))
-    noise = coarse * float(wanted.norm())
-    left = float((happened - ratio * change).norm())
+    noise = coarse * math.sqrt(whole)
+    left = math.sqrt(max(happened - ratio * shared, 0.0))
     # The rounding of n numbers moves a projection on all of them by 1 / sqrt(n) of its length;
     # rounding in few bits also leans towards what the base was rounded to.
     unsure = max(
         0.03,
         coarse if in_blocks(child.kind(target)) else 0,
-        4 * noise / math.sqrt(size) / math.sqrt(change.numel()),
+        4 * noise / math.sqrt(size) / math.sqrt(wanted.numel()),
     )
     allowed = noise + 0.02 * math.sqrt(size)
     said = {"ratio": ratio, "left": left / math.sqrt(size), "role": role(each.source)}
     return _Module(target, ratio, left / allowed, unsure, said)
+
+
+def _sums(wanted: torch.Tensor, before: torch.Tensor, rows: Rows) -> tuple[float, ...]:
+    """Give |change|^2, change x what happened, |what happened|^2 and |wanted|^2, a part at a time."""
+    sums = [0.0] * 4
+    step = max(_CHUNK // max(wanted[0].numel(), 1), 1)
+    for start in range(0, len(wanted), step):
+        stop = min(start + step, len(wanted))
+        base, right = before[start:stop].double(), wanted[start:stop].double()
+        change = right - base
+        happened = rows(start, stop).nan_to_num(0, 0, 0).double() - base
+        parts = (change * change, change * happened, happened * happened, right * right)
+        sums = [so_far + float(part.sum()) for so_far, part in zip(sums, parts, strict=True)]
+    return tuple(sums)
+
+
+def _elsewhere(target: str, expected: Mapping[str, Expected], child: Tensors) -> dict[str, Any]:
+    """See whether what happened to a module is the change of another one, or its own transposed."""
+    own = expected[target]
+    assert own.before is not None
+    happened = (child.read(target).float().nan_to_num(0, 0, 0) - own.before().float()).flatten(1)
+    if not float(happened.norm()):
+        return {}
+    for name, each in expected.items():
+        if each.before is None or each.shape != own.shape:
+            continue
+        change = (each.read().float() - each.before().float()).flatten(1)
+        if name != target and _alike(happened, change):
+            return {"change of": each.source}
+        if name == target and happened.shape[0] == happened.shape[1] and _alike(happened, change.T):
+            return {"transposed": True}
+    return {}
+
+
+def _alike(one: torch.Tensor, other: torch.Tensor) -> bool:
+    likeness = torch.nn.functional.cosine_similarity(one.flatten(), other.flatten(), dim=0)
+    return float(likeness) > _ALIKE
 
 
 def _reasons(

@@ -16,6 +16,7 @@ from ragopt_tui.verification.structure.tokenizers import compare_templates, temp
 _SHOWN = 8
 _KEY = "tokenizer.ggml."
 _BYTE_LEVEL = "gpt2"
+_BLANK, _BYTE_BLANK = "▁", "Ġ"
 _SPECIAL = ("bos", "eos", "unknown", "padding", "eot", "eom")
 
 Fields = Mapping[str, ReaderField]
@@ -83,6 +84,8 @@ def check_against_folder(child: Fields, parent: Path, base: Path | None = None) 
         findings.append(_splitter(child))
     else:
         findings.append(_scores(child, [parent, base or parent]))
+        findings.append(_leading(child, tokenizer))
+    findings.append(_kind(child, tokenizer))
     findings.append(_special(_special_ids(child, tokenizer, text)))
     findings += _flags(child, tokenizer)
     template = value(child, "tokenizer.chat_template")
@@ -257,6 +260,32 @@ def _splitter(child: Fields) -> Finding:
             "vocabulary.splitter", "failed", sentence, evidence={"missing": True, "pre": pre}
         )
     return Finding("vocabulary.splitter", "passed", f"Text is split as {pre} does.")
+
+
+def _leading(child: Fields, tokenizer: Any) -> Finding:  # noqa: ANN401 - each has its own class
+    """Compare whether text begins with a blank that is not there, as SentencePiece can do it."""
+    said = value(child, f"{_KEY}add_space_prefix")
+    first = str((tokenizer.tokenize("a") or [""])[0])
+    return _flag(
+        "vocabulary.space",
+        "add_space_prefix",
+        True if said is None else bool(said),
+        first.startswith(_BLANK),
+    )
+
+
+def _kind(child: Fields, tokenizer: Any) -> Finding:  # noqa: ANN401 - each has its own class
+    """Compare the kind of tokenizer: by scores of pieces, or by merges of bytes."""
+    got = value(child, f"{_KEY}model")
+    pieces = tokenizer.get_vocab()
+    blanks = [
+        sum(1 for piece in pieces if piece.startswith(mark)) for mark in (_BLANK, _BYTE_BLANK)
+    ]
+    wanted = "llama" if blanks[0] > blanks[1] else _BYTE_LEVEL
+    if not any(blanks) or got == wanted or got not in ("llama", _BYTE_LEVEL):
+        return Finding("vocabulary.model", "passed", f"The tokenizer is of the kind {got}.")
+    sentence = f"The tokenizer is of the kind {got}, its tokens are those of {wanted}."
+    return Finding("vocabulary.model", "failed", sentence, evidence={"got": got, "wanted": wanted})
 
 
 def _special_ids(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from ragopt_tui.verification.structure.arrangement import ROPE_TENSORS, Expected
 from ragopt_tui.verification.structure.comparing import Distance, distance, in_blocks, rounding
 from ragopt_tui.verification.structure.explaining import explain
 from ragopt_tui.verification.structure.roles import role
-from ragopt_tui.verification.structure.sources import Tensors
+from ragopt_tui.verification.structure.sources import FolderTensors, Tensors
 
 Tell = Callable[[int, int], None]
 """Told how many tensors of how many were compared; may raise to stop."""
@@ -75,9 +75,25 @@ def compare_weights(
             said |= _explained(name, expected, child, allowed)
         if number < _SHOWN:
             differing[name] = said
+    files = _by_file({name for name, _, _ in off}, expected, same_shape, child)
     findings.append(_finiteness(broken, differing))
-    findings.append(_values(differing, len(off), len(same_shape), worst, known))
+    findings.append(_values(differing, files, len(off), len(same_shape), worst, known))
     return findings
+
+
+def _by_file(
+    off: set[str], expected: Mapping[str, Expected], names: Sequence[str], child: Tensors
+) -> dict[str, list[int]]:
+    """Count by weight file the tensors that differ, all, and those changed by adapters and right."""
+    found: dict[str, list[int]] = {}
+    if not isinstance(child, FolderTensors):
+        return found
+    for name in names:
+        counts = found.setdefault(child.places[name].file.name, [0, 0, 0])
+        counts[0] += name in off
+        counts[1] += 1
+        counts[2] += name not in off and expected[name].before is not None
+    return found
 
 
 def _is_off(found: Distance, allowed: float) -> bool:
@@ -162,14 +178,19 @@ def _finiteness(broken: dict[str, int], differing: dict[str, dict[str, Any]]) ->
 
 
 def _values(
-    differing: dict[str, dict[str, Any]], count: int, of: int, worst: float, known: bool
+    differing: dict[str, dict[str, Any]],
+    files: dict[str, list[int]],
+    count: int,
+    of: int,
+    worst: float,
+    known: bool,
 ) -> Finding:
     if not count:
         sentence = f"The values of all {of:,} tensors are the parent's, within the rounding of their types."
         return Finding("weights.values", "passed", sentence, worst, 1.0)
     name = next(iter(differing))
     outcome: Outcome = "failed" if known else "not compared"
-    evidence = {"tensors": differing, "count": count, "of": of}
+    evidence = {"tensors": differing, "count": count, "of": of, "files": files}
     sentence = (
         f"{_tensors(count)} of {of:,} {'differs' if count == 1 else 'differ'} from the parent's by "
         f"more than rounding explains, first {name}."
