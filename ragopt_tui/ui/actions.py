@@ -23,6 +23,7 @@ Scope = Literal[
     "training",
     "run",
     "training form",
+    "data sets",
     "report",
 ]
 SCOPE_TITLES: dict[Scope, str] = {
@@ -38,6 +39,7 @@ SCOPE_TITLES: dict[Scope, str] = {
     "training": "In the training runs",
     "run": "In an opened training run",
     "training form": "While setting up a training run",
+    "data sets": "In the list of data sets",
     "report": "In a report",
 }
 
@@ -69,6 +71,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("repeat_run", "Again", "training", "a", "The same, or one thing changed.", "Again"),
     Action("compare_settings", "Settings that differ", "training", "x", "Of two runs."),
     Action("remove_run", "Remove", "training", "ctrl+d", "With its checkpoints."),
+    Action("show_data_sets", "Data sets", "training", "d", "Import, look at, remove.", "Data"),
     Action("next_chart", "Next chart", "training", "v", "Be the large one."),
     Action("cursor_back", "Read earlier", "training", "left", "The values at a step."),
     Action("cursor_on", "Read later", "training", "right", "The values at a step."),
@@ -176,6 +179,18 @@ ACTIONS: tuple[Action, ...] = (
     Action("next_citation", "Next", "document", "n", "Citation or match.", "Next"),
     Action("previous_citation", "Previous", "document", "p", "Citation or match.", "Previous"),
     Action("search_document", "Search", "document", "slash", "Finds text.", "Search"),
+    Action("train_on", "Train on it", "data sets", "enter,t", "Sets up a run.", "Train"),
+    Action("import_set", "Import", "data sets", "i", "A file, a folder, the hub.", "Import"),
+    Action("read_as", "Read as", "data sets", "m", "Which model's tokens.", "Model"),
+    Action("next_split", "Next split", "data sets", "s", "Train, validation, test.", "Part"),
+    Action("more_examples", "More examples", "data sets", "n", "Five more.", "More"),
+    Action("split_set", "Split", "data sets", "p", "Into a set of its own.", "Split"),
+    Action("export_set", "Export", "data sets", "e", "JSONL, CSV or Parquet.", "Export"),
+    Action("remove_set", "Remove", "data sets", "ctrl+d", "Ctrl+Z brings it back.", "Remove"),
+    Action("restore_set", "Undo removing", "data sets", "ctrl+z", "The last one.", "Undo"),
+    Action("page_on", "Read on", "data sets", "pagedown", "What is in the set."),
+    Action("page_back", "Read back", "data sets", "pageup", "What is in the set."),
+    Action("close_sets", "Back", "data sets", "escape", "To the runs.", "Back"),
     Action("chat_checkpoint", "Let it answer", "run", "enter", "A checkpoint.", "Use"),
     Action("next_page", "Next page", "run", "right,tab", "Samples, checkpoints…", "Next"),
     Action("previous_page", "Page before", "run", "left,shift+tab", "Samples, checkpoints…"),

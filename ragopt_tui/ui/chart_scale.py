@@ -62,7 +62,7 @@ def ticks(scale: Scale, most: int) -> list[float]:
 
 
 def written(value: float | None, unit: Unit = "") -> str:
-    """Write a value in four digits: `1.234`, `0.0132`, `2e-04`, `12.3k`, `1.07 GB`; – where none is."""
+    """Write a value in four digits: `1.234`, `0.0132`, `2e-4`, `12.3k`, `1.07 GB`; – where none is."""
     if value is None or not math.isfinite(value):
         return "–"
     size = abs(value)
@@ -74,7 +74,10 @@ def written(value: float | None, unit: Unit = "") -> str:
         return f"{scaled} {_PREFIXES[power]}B" if unit == "bytes" else f"{scaled}{_PREFIXES[power]}"
     if value == 0 or value == int(value):
         return f"{value:.0f}"
-    return f"{value:.4g}" if size >= 1e-3 else f"{value:.3g}"
+    if size >= 1e-3:
+        return f"{value:.4g}"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
 
 
 def _linear_ticks(low: float, high: float, most: int) -> list[float]:

@@ -27,6 +27,7 @@ _LIVE_TOGETHER: dict[Scope, tuple[Scope, ...]] = {
     "training": ("training", "main", "app"),
     "run": ("run", "app"),
     "training form": ("training form", "app"),
+    "data sets": ("data sets", "app"),
     "report": ("report", "app"),
 }
 _SIGNS = {
@@ -90,7 +91,7 @@ def spoken_of(name: str, keys: Mapping[str, str]) -> str:
 
 def _binding(action: Action) -> Binding:
     # Priority, because the prompt would otherwise take Enter, F6 and F7 for itself.
-    scopes = ("app", "main", "prompt", "chats", "models", "training form")
+    scopes = ("app", "main", "prompt", "chats", "models", "training form", "data sets")
     above = action.scope in scopes and action.keys != "escape"
     return Binding(
         action.keys,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 0.3
 _NOT_ABOUT_MODELS = ("index",)
-_MAKING = ("merge", "convert", "quantize", "ship")
+_MAKING = ("merge", "convert", "quantize", "ship", "train")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from ragopt_tui.errors import RagoptError
 from ragopt_tui.plaintext import without_controls
 from ragopt_tui.training.curves import Curves
 from ragopt_tui.training.runs import Run, find_run
-from ragopt_tui.ui.train_reader import row_of
+from ragopt_tui.ui.train_reader import row_of, warned
 from ragopt_tui.ui.train_rows import RunRow
 
 _LOG_BYTES = 20_000
@@ -74,7 +74,7 @@ class RunDetails:
         self._curves.read()
         there = _variants()
         return Details(
-            row_of(run),
+            warned(row_of(run), self._curves),
             tuple(_sample(event) for event in self._curves.samples),
             tuple(_kept(event, there) for event in reversed(self._curves.checkpoints)),
             tuple(sorted(self._told(), key=lambda each: each.time)),

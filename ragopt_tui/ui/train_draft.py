@@ -15,7 +15,7 @@ import yaml
 from ragopt_tui.training.checks import combination_errors
 from ragopt_tui.training.config import ConfigError, TrainingConfig, write_config
 from ragopt_tui.training.config_reading import read_values
-from ragopt_tui.ui.train_fields import Field, as_yaml, shown
+from ragopt_tui.ui.train_fields import Field, as_yaml, fields, shown
 
 _WHERE = "The configuration"
 
@@ -107,6 +107,13 @@ class Draft:
         """Give the text from `end` on; what stood there may have been the end of its line."""
         rest = self.text[end:]
         return rest if rest.startswith(("\n", " ", ",", "}")) or not rest else f"\n{rest}"
+
+
+def with_data(draft: Draft, data_set: str) -> Draft:
+    """Give a draft that trains on a set; as it is where none is named."""
+    if not data_set or draft.broken is not None:
+        return draft
+    return draft.changed(next(each for each in fields() if each.key == "data.set"), data_set)
 
 
 def _ended(text: str) -> str:

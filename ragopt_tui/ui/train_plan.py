@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
-import os
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import ragopt_tui
+from ragopt_tui.errors import RagoptError
 from ragopt_tui.plaintext import one_line
 from ragopt_tui.training.config import ConfigError
+from ragopt_tui.ui.train_command import answered
 from ragopt_tui.ui.variant_words import size
 from ragopt_tui.ui.wording import count, duration
 
@@ -36,23 +32,17 @@ async def planned(text: str) -> PlanView:
     with tempfile.TemporaryDirectory(prefix="ragopt-plan-") as folder:
         file = Path(folder, "run.yml")
         file.write_text(text, encoding="utf-8")
-        status, out, said = await _run("train", "--plan", "--json", str(file))
-    try:
-        values = json.loads(out)
-    except ValueError:
-        values = None
-    if not isinstance(values, dict):
-        last = [line for line in said.splitlines() if line.strip()]
-        why = one_line(last[-1], _LONGEST) if last else f"The plan ended with status {status}."
-        return PlanView(((why, "problem"),))
-    return plan_view(values)
+        try:
+            return plan_view(await answered("train", "--plan", "--json", str(file)))
+        except RagoptError as error:
+            return PlanView(((str(error), "problem"),))
 
 
 def plan_view(plan: Mapping[str, Any]) -> PlanView:
     """Put a plan, as `ragopt-tui train --plan --json` gives it, into lines."""
     lines: list[tuple[str, Kind]] = []
     if plan.get("parameters"):
-        lines.append((f"Trains {plan['parameters']['text']} parameters · {plan['method']}", ""))
+        lines.append((f"{plan['method']} trains {plan['parameters']['text']} parameters.", ""))
     if plan.get("memory"):
         lines += _memory(plan["memory"])
     lines.append((_work(plan), ""))
@@ -94,27 +84,3 @@ def _work(plan: Mapping[str, Any]) -> str:
             source = f" ({plan['seconds_from']})" if plan.get("seconds_from") else ""
             parts.append(f"about {duration(seconds, whole=True)}{source}")
     return " · ".join(parts)
-
-
-async def _run(*arguments: str) -> tuple[int, str, str]:
-    """Run this program with arguments; it is ended where it is waited for no longer."""
-    home = Path(ragopt_tui.__file__).resolve().parent.parent
-    paths = [str(home), os.environ.get("PYTHONPATH", "")]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "ragopt_tui",
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "NO_COLOR": "1"},
-    )
-    try:
-        out, said = await process.communicate()
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    return process.returncode or 0, out.decode(errors="replace"), said.decode(errors="replace")

@@ -59,11 +59,6 @@ class TrainReader:
             self._curves = {id: self._curves[id] for id in self._curves if id in shown}
             return Look(rows, pictures, whole(shown.values()))
 
-    def curves(self, run: Run) -> Curves:
-        """Read all of one run."""
-        with self._lock:
-            return self._read(run)
-
     def _read(self, run: Run) -> Curves:
         curves = self._curves.setdefault(run.id, Curves())
         curves.follow(run.jobs)
@@ -78,12 +73,10 @@ class TrainReader:
         if known is not None and known.job == run.job.id:
             return known
         row = row_of(run)
-        if curves is not None and curves.watches:
-            said = curves.watches[-1]
-            row = replace(row, warning=_line(said, "text"), warning_hint=_line(said, "hint"))
+        if curves is not None:
+            row = warned(row, curves)
         elif row.under_way:
-            said = last_event(run.job.folder.events_file, "watch") or {}
-            row = replace(row, warning=_line(said, "text"), warning_hint=_line(said, "hint"))
+            row = _with(row, last_event(run.job.folder.events_file, "watch"))
         if not row.under_way:
             self._ended[key] = row
         return row
@@ -130,6 +123,17 @@ def row_of(run: Run) -> RunRow:
         variant=run.variant,
         resumable=ended_badly and run.can_resume,
     )
+
+
+def warned(row: RunRow, curves: Curves) -> RunRow:
+    """Give a row with the last warning of a run's watch."""
+    return _with(row, curves.watches[-1] if curves.watches else None)
+
+
+def _with(row: RunRow, watch: dict[str, Any] | None) -> RunRow:
+    if watch is None:
+        return row
+    return replace(row, warning=_line(watch, "text"), warning_hint=_line(watch, "hint"))
 
 
 def _last(run: Run, type: str) -> dict[str, Any]:

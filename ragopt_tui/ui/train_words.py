@@ -16,8 +16,8 @@ _STATES = {
     "waiting": ("○", "waiting", MUTED),
     "finished": ("✓", "finished", "$text-success"),
     "cancelled": ("■", "stopped", MUTED),
-    "failed": ("✗", "failed", "$text-error"),
-    "died": ("✗", "died", "$text-error"),
+    "failed": ("✗", "failed", "$text-warning"),
+    "died": ("✗", "died", "$text-warning"),
 }
 _STATE, _LOSS, _PROGRESS, _WHEN = 11, 9, 6, 18
 _ROOM_FOR_WHEN, _ROOM_FOR_ABOUT, _ROOM_FOR_BAR, _BAR = 70, 110, 120, 20

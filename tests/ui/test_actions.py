@@ -12,6 +12,7 @@ from ragopt_tui.ui.actions import ACTIONS, BY_NAME, Action, matching_commands, s
 from ragopt_tui.ui.app import RagoptApp
 from ragopt_tui.ui.keys import bindings, remapped, spoken, tell_alt_numbers
 from ragopt_tui.ui.screens.chats import Chats
+from ragopt_tui.ui.screens.data_sets import DataSets
 from ragopt_tui.ui.screens.document import DocumentScreen
 from ragopt_tui.ui.screens.main import MainScreen
 from ragopt_tui.ui.screens.models import Models
@@ -39,6 +40,7 @@ OWNERS = {
     "training": (TrainPane,),
     "run": (TrainRunScreen,),
     "training form": (TrainFormScreen,),
+    "data sets": (DataSets,),
 }
 
 

@@ -143,8 +143,8 @@ def test_ticks_are_round_and_within_the_axis(low: float, width: float, most: int
     [
         (0.0, "0"),
         (1.23456, "1.235"),
-        (0.0002, "0.0002"),
-        (1.9e-5, "1.9e-05"),
+        (0.0002, "2e-4"),
+        (1.9e-5, "1.9e-5"),
         (1234.0, "1234"),
         (45678.0, "45.7k"),
         (math.nan, "–"),

@@ -129,7 +129,9 @@ class TrainRunScreen(Screen[str | None]):
     def _show_title(self) -> None:
         pages = Content("  ").join(
             [
-                Content.styled(title, "bold underline" if page == self._page else MUTED)
+                Content.styled(f"▸ {title}", "bold")
+                if page == self._page
+                else Content.styled(title, MUTED)
                 for page, title in _PAGES.items()
             ]
         )

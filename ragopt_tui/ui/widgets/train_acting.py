@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,6 +30,8 @@ _EMPTY = "Empty, with the defaults"
 class ActingPane(Vertical):
     """The actions of the Train tab that change something or open a screen."""
 
+    clock: Callable[[], datetime]
+
     def marked_row(self) -> RunRow | None:
         """Give the run under the cursor."""
         raise NotImplementedError
@@ -45,9 +48,22 @@ class ActingPane(Vertical):
         """Read at once what there is."""
         raise NotImplementedError
 
-    @work(group="acting", exclusive=True)
-    async def action_new_run(self) -> None:
+    def action_new_run(self) -> None:
         """Ask what the run begins with, and open its form."""
+        self._begin_with("")
+
+    @work(group="acting", exclusive=True)
+    async def action_show_data_sets(self) -> None:
+        """Open the list of data sets."""
+        from ragopt_tui.ui.screens.data_sets import DataSets
+
+        chosen = await self.app.push_screen_wait(DataSets(self.clock))
+        if chosen:
+            self._begin_with(chosen)
+
+    @work(group="acting")
+    async def _begin_with(self, data_set: str) -> None:
+        """Ask what a run begins with, and open its form with a data set."""
         from ragopt_tui.ui.screens.pick import Pick
 
         presets = list((await asyncio.to_thread(_presets)).values())
@@ -59,13 +75,13 @@ class ActingPane(Vertical):
         if at is None:
             return
         if at < len(presets):
-            self._set_up("New run", lambda: presets[at].text)
+            self._set_up("New run", lambda: presets[at].text, data_set)
             return
         what = (_EMPTY, _FILE, _AXOLOTL)[at - len(presets)]
         if what == _EMPTY:
-            self._set_up("New run", _defaults)
+            self._set_up("New run", _defaults, data_set)
         else:
-            await self._from_file(axolotl=what == _AXOLOTL)
+            await self._from_file(what == _AXOLOTL, data_set)
 
     def action_repeat_run(self) -> None:
         """Open the form with the configuration of the marked run."""
@@ -135,13 +151,15 @@ class ActingPane(Vertical):
         self.app.push_screen(Confirm(question, "Remove"), answered)
 
     @work(group="acting")
-    async def _set_up(self, title: str, text: Callable[[], str]) -> None:
+    async def _set_up(self, title: str, text: Callable[[], str], data_set: str = "") -> None:
         """Open the form with some YAML, and follow the run that is started there."""
         from ragopt_tui.ui.screens.train_form import TrainFormScreen
-        from ragopt_tui.ui.train_draft import Draft
+        from ragopt_tui.ui.train_draft import Draft, with_data
 
         try:
-            draft: Draft = await asyncio.to_thread(lambda: Draft.of_text(text()))
+            draft: Draft = await asyncio.to_thread(
+                lambda: with_data(Draft.of_text(text()), data_set)
+            )
         except RagoptError as error:
             self.notify(str(error), severity="error", timeout=10, markup=False)
             return
@@ -159,7 +177,7 @@ class ActingPane(Vertical):
         app = cast("RagoptApp", self.app)
         app.run_worker(app.models.jobs.find(), group="jobs")
 
-    async def _from_file(self, axolotl: bool) -> None:
+    async def _from_file(self, axolotl: bool, data_set: str) -> None:
         """Ask for a file and open the form with it; what axolotl's has beyond is said."""
         from ragopt_tui.ui.screens.line import Line
 
@@ -167,7 +185,8 @@ class ActingPane(Vertical):
         path = await self.app.push_screen_wait(Line(title, "", "Enter opens it in the form"))
         if path and path.strip():
             file = Path(path.strip()).expanduser()
-            self._set_up(f"New run from {shorten(file.name, 40)}", lambda: _read(file, axolotl))
+            title = f"New run from {shorten(file.name, 40)}"
+            self._set_up(title, lambda: _read(file, axolotl), data_set)
 
     @work(group="acting")
     async def _do(self, change: Callable[[], Any], follow: bool = False) -> None:

@@ -247,14 +247,14 @@ class TrainForm(Vertical):
         sign = "✗" if error else "•" if changed else " "
         name_room = min(_NAME_ROOM, room // 2)
         drawn = Content.assemble(
-            (f"{sign} ", "$text-error" if error else "$text-accent"),
+            (f"{sign} ", "$text-warning" if error else "$text-accent"),
             (f"{shorten(field.name, name_room - 1):<{name_room}}", ""),
-            (_value(field, value, room - name_room - 2), "$text-error" if error else ""),
+            (_value(field, value, room - name_room - 2), "$text-warning" if error else ""),
         )
         if error is None:
             return drawn
         said = " ".join(filter(None, [sentence(error), error.hint]))
-        return drawn.append(Content.styled(f"\n  {one_line(said, 400)}", "$text-error"))
+        return drawn.append(Content.styled(f"\n  {one_line(said, 400)}", "$text-warning"))
 
 
 def sentence(error: ConfigError) -> str:

@@ -39,7 +39,8 @@ from ragopt_tui.ui.wording import MUTED, count
 _EMPTY = (
     "No training runs yet.\n\nPress n for a first one: it starts from a preset, asks for a base "
     "model and a data set, and says before the start what memory and time it takes. A run goes on "
-    "when this program is closed."
+    "when this program is closed.\n\nPress d for data sets: questions with answers and evidence, "
+    "dialogues, or plain text to read on."
 )
 _LOOK_SECONDS = 0.5
 _ZOOM, _PAN = 0.5, 0.25
@@ -59,7 +60,7 @@ class TrainPane(ActingPane):
 
     def __init__(self, clock: Callable[[], datetime], *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._clock = clock
+        self.clock = clock
         self._reader = TrainReader()
         self._rows: tuple[RunRow, ...] = ()
         self._marked: list[str] = []
@@ -300,7 +301,7 @@ class TrainPane(ActingPane):
         letters = dict(zip(compared, LETTERS, strict=False)) if len(compared) > 1 else {}
         room = max(30, shown.scrollable_content_region.width or self.size.width) - 2
         for place, row in enumerate(self._rows):
-            drawn = row_of_run(row, letters.get(row.id, ""), room, self._clock())
+            drawn = row_of_run(row, letters.get(row.id, ""), room, self.clock())
             if drawn != self._drawn[place]:
                 self._drawn[place] = drawn
                 shown.replace_option_prompt_at_index(place, drawn)
