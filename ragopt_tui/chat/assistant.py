@@ -189,6 +189,10 @@ class Assistant:
         """Read a file of the open folder; raises RagoptError if it is not there or unreadable."""
         return open_document(self._location, file)
 
+    def free_model(self) -> None:
+        """Free the loaded model; the next question loads it again."""
+        self._slot.free()
+
     def close(self) -> None:
         """Free the loaded model and the index."""
         self._close_index()

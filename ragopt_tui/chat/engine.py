@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ragopt_tui.chat.protocol import LAST_EVENTS, Event, EventType, Request
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.models.memory_requests import memory_is_wanted
 from ragopt_tui.settings import Settings, folders, load_settings
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("ragopt_tui.engine")
 _LARGEST_LOG = 2_000_000
+_SECONDS_BETWEEN_LOOKS = 1.0
 
 
 def engine_log_file() -> Path:
@@ -88,6 +90,11 @@ class Engine:
     def cancel(self, request: int) -> None:
         """End a request with `cancelled`; work on it stops at its next check."""
         self._outbox.send(request, "cancelled")
+
+    def step_aside(self) -> None:
+        """Free the language model where training has asked for its memory; a question loads it again."""
+        if self._assistant is not None and memory_is_wanted():
+            self._assistant.free_model()
 
     def _open(self, request: Request) -> dict[str, Any]:
         from ragopt_tui.chat.assistant import Assistant
@@ -286,8 +293,11 @@ def main() -> None:
     reader.start()
     outbox.send(0, "ready", {"pid": os.getpid()})
     while True:
-        engine.serve(waiting.get())
-        _trim_log()
+        try:
+            engine.serve(waiting.get(timeout=_SECONDS_BETWEEN_LOOKS))
+            _trim_log()
+        except queue.Empty:
+            engine.step_aside()
 
 
 if __name__ == "__main__":

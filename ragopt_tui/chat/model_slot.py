@@ -69,6 +69,12 @@ class ModelSlot:
         files = None if variant.path is None else model_files(variant, self._store.find)
         return writing_settings(self._chosen(self._record(variant)), files, self._settings)
 
+    def free(self) -> None:
+        """Free the model and all that it has left behind; using a variant loads it again."""
+        if self._loaded is not None:
+            self.close()
+            free_unused()
+
     def close(self) -> None:
         """Free the model."""
         loaded, self._loaded = self._loaded, None

@@ -11,6 +11,8 @@ from ragopt_tui.chat.backends.transformers_loading import load_tokenizer
 from ragopt_tui.jobs.events import JobCancelled, Reporter
 from ragopt_tui.models.inspection import read_json
 from ragopt_tui.models.machine import this_machine
+from ragopt_tui.models.memory import size_text
+from ragopt_tui.models.memory_requests import wait_for_memory
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
 from ragopt_tui.training.adapter_config import lora_of_adapter
@@ -21,6 +23,7 @@ from ragopt_tui.training.config import TrainingConfig
 from ragopt_tui.training.data.rendering import Renderer
 from ragopt_tui.training.model_building import built_model, precision_of
 from ragopt_tui.training.plan import make_plan
+from ragopt_tui.training.plan_memory import Fit
 from ragopt_tui.training.plan_steps import RowLengths
 from ragopt_tui.training.publishing import Publisher
 from ragopt_tui.training.rows import Rows, check_rows, packed, rendered_rows
@@ -29,6 +32,9 @@ from ragopt_tui.training.run_folder import Checkpoint, RunFolder, RunState
 from ragopt_tui.training.samples import Sample, samples_of
 from ragopt_tui.training.trained_base import TrainedBase, trained_base
 from ragopt_tui.training.trainer import RunTrainer
+from ragopt_tui.training.training_memory import free_memory
+
+_SECONDS_FOR_MEMORY = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +161,7 @@ def prepared(task: Task, store: VariantStore, report: Reporter) -> Prepared:
     held_out = data.validation
     validation = rendered_rows(held_out, renderer, report, len(held_out), "validation examples")
     samples = samples_of(config.samples, held_out, renderer)
-    _tell_plan(config, base, train, len(validation.lengths), report)
+    _plan(config, base, train, len(validation.lengths), report)
     if config.training.packing:
         train = packed(train, config.training.max_length)
     return Prepared(base, tokenizer, train, validation, samples)
@@ -177,20 +183,37 @@ def _renderer(
     )
 
 
-def _tell_plan(
+def _plan(
     config: TrainingConfig, base: TrainedBase, rows: Rows, held_out: int, report: Reporter
 ) -> None:
     if base.adapter is not None and base.adapter.variant.path is not None:
-        lora = lora_of_adapter(base.adapter.variant.path, config.lora.lora_dropout)
+        lora = lora_of_adapter(base.adapter.variant.path)
         config = replace(config, lora=lora)
     lengths = RowLengths(rows.examples, rows.lengths, rows.truncated, rows.left_out, held_out)
     architecture = read_json(base.folder / "config.json")
     plan = make_plan(config, base.record.variant.name, architecture, this_machine(), lengths)
     report.event("plan", **plan.to_json())
+    if plan.fit is not None and not plan.fit.fits:
+        _ask_for_memory(plan.fit, report)
     if rows.left_out:
         report.message(f"{rows.left_out} examples are left out: nothing of them would be learnt.")
     if rows.truncated:
         report.message(f"{rows.truncated} examples are cut off at max_length.")
+
+
+def _ask_for_memory(fit: Fit, report: Reporter) -> None:
+    """Have the chat model step aside; training begins in any case, as needs are estimates."""
+    need = size_text(fit.memory.total)
+    report.message(f"Training needs about {need}: the chat model is asked to step aside.")
+    report.progress("waiting", 0, None, "", "for memory")
+
+    def enough() -> bool:
+        report.raise_if_cancelled()
+        return free_memory(this_machine()) >= fit.memory.total
+
+    if not wait_for_memory(enough, _SECONDS_FOR_MEMORY):
+        free = size_text(free_memory(this_machine()))
+        report.message(f"About {need} are needed and {free} are free; training tries all the same.")
 
 
 def _publisher(task: Task, store: VariantStore, base: TrainedBase) -> Publisher:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ragopt_tui.chat.engine_client import EngineClient, EngineDied
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.sync import synchronise
 from ragopt_tui.models.generation_settings import GenerationSettings
+from ragopt_tui.models.memory_requests import asking_for_memory
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
 from tests.chat.made_variants import gguf_with_a_token_twice, gguf_with_nan
@@ -105,3 +107,21 @@ async def test_the_settings_of_a_variant_shape_its_answers_and_are_told(
     settings, statuses = await asked(client, "builtin-q8_0")
     assert (settings["seed"], "temperature" in settings) == (None, False)
     assert not any("loading" in status for status in statuses)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="tells mapped files by /proc")
+async def test_the_model_steps_aside_for_training_and_comes_back_with_the_next_question(
+    client: EngineClient,
+) -> None:
+    def mapped() -> bool:
+        return "builtin-Q8_0.gguf" in Path(f"/proc/{client.pid}/maps").read_text()
+
+    await asked(client, "builtin-q8_0")
+    assert mapped()
+    with asking_for_memory():
+        async with asyncio.timeout(60):
+            while mapped():
+                await asyncio.sleep(0.05)
+    assert client.state == "ready"
+    _, statuses = await asked(client, "builtin-q8_0")
+    assert [s["loading"] for s in statuses if "loading" in s] == ["builtin-q8_0"]

@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.jobs.events import Reporter
+from ragopt_tui.models.machine import Machine
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
 from ragopt_tui.training import job
@@ -275,6 +276,19 @@ def test_a_lack_of_memory_says_what_to_change(
     assert "per_device_train_batch_size 1 with gradient_accumulation_steps 2" in told.value.hint
     assert "gradient_checkpointing true" in told.value.hint
     assert "load_in_4bit" in told.value.hint
+
+
+def test_a_run_that_does_not_fit_asks_the_chat_model_to_step_aside_and_tries_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from ragopt_tui.training import worker
+
+    monkeypatch.setattr(worker, "_SECONDS_FOR_MEMORY", 0.0)
+    monkeypatch.setattr(worker, "this_machine", lambda: Machine(1_000_000, 1_000_000))
+    made = trained(config_of(max_steps=1, eval_steps=0, save_steps=0))
+    told = [each["text"] for each in events(made["job"], "message")]
+    assert "the chat model is asked to step aside" in told[0]
+    assert "training tries all the same" in told[1]
 
 
 def test_a_base_that_is_gone_is_named(tmp_path: Path) -> None:
