@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -100,11 +101,17 @@ def runs_of(jobs: Sequence[Job]) -> list[Run]:
     runs: list[Run] = []
     for id, own in by_run.items():
         try:
-            config = parse_config(str(own[0].spec.parameters.get("config", "")))
+            config = _config(str(own[0].spec.parameters.get("config", "")))
         except RagoptError:
             continue
         runs.append(Run(id, config, tuple(own)))
     return runs[::-1]
+
+
+@functools.lru_cache(maxsize=1024)
+def _config(text: str) -> TrainingConfig:
+    # Whoever follows a run lists all of them again and again, and YAML takes long to read.
+    return parse_config(text)
 
 
 def find_run(prefix: str) -> Run:

@@ -42,7 +42,7 @@ _EMPTY = (
     "when this program is closed.\n\nPress d for data sets: questions with answers and evidence, "
     "dialogues, or plain text to read on."
 )
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS, _LOOK_SECONDS_AT_REST = 0.5, 2.0
 _ZOOM, _PAN = 0.5, 0.25
 _OF_A_RUN = ("open_run", "mark_run", "repeat_run", "next_chart")
 
@@ -217,8 +217,11 @@ class TrainPane(ActingPane):
                     self._show(await asyncio.to_thread(self._reader.look, self._wanted()))
                 except RagoptError as error:
                     self.query_one("#run-headline", Static).update(Content(str(error)))
+            busy = any(row.under_way for row in self._rows)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._again.wait(), _LOOK_SECONDS)
+                await asyncio.wait_for(
+                    self._again.wait(), _LOOK_SECONDS if busy else _LOOK_SECONDS_AT_REST
+                )
 
     def _wanted(self) -> Wanted:
         board = self.query_one(ChartBoard)
