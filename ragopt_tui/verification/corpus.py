@@ -18,6 +18,7 @@ Kind = Literal["documents", "words", "figures", "whitespace", "unicode", "code",
 FEWEST = 3000
 """How many strings there are at least."""
 
+_FEWEST_WORDS = 600
 _MOST_PASSAGES = 1500
 _LONGEST_PASSAGE = 2000
 _SEED = 20240601
@@ -98,10 +99,13 @@ def strings(documents: Sequence[str], special: Sequence[str]) -> tuple[Sample, .
         *(Sample("figures", text) for text in itertools.islice(_figures(), 900)),
     ]
     unique = {sample.text: sample for sample in made}
+    words = 0
     for text in _sentences():
-        if len(unique) >= FEWEST and sum(s.kind == "words" for s in unique.values()) >= 600:
+        if len(unique) >= FEWEST and words >= _FEWEST_WORDS:
             break
-        unique.setdefault(text, Sample("words", text))
+        if text not in unique:
+            unique[text] = Sample("words", text)
+            words += 1
     return tuple(unique.values())
 
 

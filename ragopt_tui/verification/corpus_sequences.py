@@ -40,7 +40,7 @@ def sequences(side: Side, texts: Sequence[str], parameters: int) -> Sequences:
     made = [_of_length(side, supply, min(length, wanted))]
     # Room for the token that is predicted behind the last one.
     short = min(_SHORT, side.facts.context_tokens)
-    while sum(map(len, made)) < FEWEST_POSITIONS + len(made) or len(made) < 4:
+    while sum(map(len, made)) < FEWEST_POSITIONS + len(made) or len(made) < 2:
         made.append(_of_length(side, supply, short))
     return Sequences(tuple(made), _left_out(side.facts, len(made[0])))
 

@@ -38,7 +38,7 @@ from ragopt_tui.verification.thresholds import Thresholds
 from ragopt_tui.verification.tokens import check_tokens
 
 _LARGE = 1_000_000_000
-_ANSWER_TOKENS = 64
+_ANSWER_TOKENS = 48
 _ANSWER_TOKENS_OF_LARGE = 24
 _LOGIT_BYTES = 4
 
