@@ -81,6 +81,20 @@ def test_tables_in_evidence_are_lines_by_row() -> None:
     assert _learned(asked, builtin=True) == "5.2 [1]</s>"
 
 
+def test_two_units_that_make_up_the_answer_together_both_have_high_scores() -> None:
+    text = "Revenue was 5 in 2023. The board met in May. Costs were 3 in 2023."
+    both = Example(
+        turns("What were revenue and costs?", "Revenue was 5 and costs were 3.").messages,
+        evidence=(Evidence(text, True, "q4.md"),),
+    )
+    lines = [line for line in _prompt(both, builtin=True).splitlines() if " | " in line]
+    assert [(line[4], line.rpartition(" | ")[2]) for line in lines] == [
+        ("9", "Costs were 3 in 2023."),
+        ("8", "Revenue was 5 in 2023."),
+        ("3", "The board met in May."),
+    ]
+
+
 def test_passages_of_one_file_keep_their_own_numbers() -> None:
     same = replace(ASKED, evidence=tuple(replace(each, file="q4.md") for each in ASKED.evidence))
     lines = [line for line in _prompt(same, builtin=True).splitlines() if " | " in line]
