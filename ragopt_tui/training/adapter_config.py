@@ -40,8 +40,8 @@ def lora_config(lora: Lora, *, tied: bool) -> LoraConfig:
     )
 
 
-def lora_of_adapter(folder: Path, lora_dropout: float) -> Lora:
-    """Give the settings of an adapter that is trained further: its own, but for the dropout.
+def lora_of_adapter(folder: Path) -> Lora:
+    """Give the settings of an adapter, with which it is trained further.
 
     Raises RagoptError if its configuration cannot be read.
     """
@@ -50,7 +50,7 @@ def lora_of_adapter(folder: Path, lora_dropout: float) -> Lora:
     return Lora(
         r=int(values.get("r", 8)),
         lora_alpha=int(values.get("lora_alpha", 8)),
-        lora_dropout=lora_dropout,
+        lora_dropout=float(values.get("lora_dropout") or 0),
         target_modules="all-linear" if targets == "all-linear" else tuple(sorted(_names(targets))),
         modules_to_save=tuple(_names(values.get("modules_to_save"))),
         use_rslora=bool(values.get("use_rslora")),

@@ -34,7 +34,7 @@ def _of_settings(
     if config.method == "full" and config.lora != Lora():
         yield "The settings in lora have no effect: method: full trains all weights."
     if config.continue_from:
-        yield "The adapter goes on with its own rank, alpha and layers; those in lora have no effect."
+        yield "The adapter goes on with its own settings; those in lora have no effect."
     if shape.tied_head and parameters is not None and "lm_head" in config.lora.modules_to_save:
         yield (
             "The output layer is also the embedding in this base; trained whole, it becomes a layer "
@@ -52,7 +52,7 @@ def _of_rows(config: TrainingConfig, rows: RowLengths | None) -> Iterator[str]:
     if not rows.rows:
         yield "No row of the data set can be trained on."
     if rows.truncated:
-        yield f"{rows.truncated:,} rows are longer than max_length ({config.training.max_length:,}) and are cut."
+        yield f"{rows.truncated:,} rows are longer than max_length ({config.training.max_length:,}) and are shortened."
     if rows.left_out:
         yield f"{rows.left_out:,} rows are left out: nothing of them would be learnt."
     if rows.rows and config.data.validation and not rows.validation_rows:

@@ -65,6 +65,15 @@ def planned_rows(config: TrainingConfig, base: Base) -> RowLengths | None:
     return _remembered(config, base, state, lambda: _of_set(known, choice))
 
 
+def is_stored(choice: DataChoice) -> bool:
+    """Whether a set is named that was imported before, not a file."""
+    try:
+        DataSetStore().find(choice.set)
+    except RagoptError:
+        return False
+    return bool(choice.set)
+
+
 def _remembered(
     config: TrainingConfig, base: Base, state: list[Any], sides: Callable[[], _Sides]
 ) -> RowLengths:

@@ -117,16 +117,6 @@ def packed_rows(lengths: Sequence[int], max_length: int) -> int:
     return len(free)
 
 
-def measured_estimate(
-    seconds_per_step: float,
-    steps_left: int,
-    seconds_per_evaluation: float = 0,
-    evaluations: int = 0,
-) -> float:
-    """Give the seconds that are left, from what a step and an evaluation took so far."""
-    return seconds_per_step * steps_left + seconds_per_evaluation * evaluations
-
-
 def _times(value: float, total: int) -> int:
     every = interval(value, total)
     return total // every if every else 0

@@ -12,7 +12,7 @@ from ragopt_tui.training.checks import combination_errors
 from ragopt_tui.training.config_reading import ConfigError
 from ragopt_tui.training.config_values import TrainingConfig
 from ragopt_tui.training.plan import Plan, make_plan
-from ragopt_tui.training.plan_rows import planned_rows
+from ragopt_tui.training.plan_rows import is_stored, planned_rows
 from ragopt_tui.training.plan_steps import RowLengths
 from ragopt_tui.training.plan_throughput import earlier_throughput
 from ragopt_tui.training.planned_base import Base, find_adapter, find_base
@@ -28,13 +28,16 @@ def plan_training(config: TrainingConfig, store: VariantStore, machine: Machine)
         base = find_base(config.base, store)
         if config.continue_from and config.method == "lora":
             adapter = find_adapter(config.continue_from, base, store)
-            config = replace(config, lora=lora_of_adapter(adapter, config.lora.lora_dropout))
+            config = replace(config, lora=lora_of_adapter(adapter))
     except ConfigError as error:
         errors = (*combination_errors(config), error)
         return Plan(config, config.base, None, None, None, None, None, errors)
     rows, wrong = _rows(config, base)
     throughput = earlier_throughput(config, base.id or base.name, machine)
     plan = make_plan(config, base.name, base.architecture, machine, rows, throughput)
+    if (config.data.columns or config.data.group) and is_stored(config.data):
+        told = "data.columns and data.group are for files; the set was read with its own."
+        plan = replace(plan, notes=(*plan.notes, told))
     return plan if wrong is None else replace(plan, errors=(*plan.errors, wrong))
 
 

@@ -32,7 +32,6 @@ from ragopt_tui.training.plan_memory import Fit, plan_memory
 from ragopt_tui.training.plan_steps import (
     RowLengths,
     interval,
-    measured_estimate,
     packed_rows,
     plan_steps,
 )
@@ -90,10 +89,6 @@ def test_sampled_rows_stand_for_all() -> None:
     rows = RowLengths(1000, (10, 30))
     assert (rows.sampled, rows.tokens, rows.longest) == (True, 20_000, 30)
     assert rows.packed(40) == 500
-
-
-def test_a_measured_step_gives_the_time_left() -> None:
-    assert measured_estimate(0.5, 100, 10, 3) == 80
 
 
 def test_the_loss_is_planned_with_as_many_logits_as_it_makes() -> None:
@@ -288,7 +283,7 @@ def test_rows_are_rendered_by_the_base_s_own_tokenizer() -> None:
     assert plan.seconds is None
     cut = _plan(f"data: {{set: {id}}}\ntraining: {{max_length: {plan.rows.longest - 1}}}\n")
     assert cut.rows.truncated > 0
-    assert any("are cut" in note for note in cut.notes)
+    assert any("are shortened" in note for note in cut.notes)
 
 
 def test_rows_of_a_file_are_looked_at_and_not_kept(tmp_path: Path) -> None:

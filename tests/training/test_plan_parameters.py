@@ -144,9 +144,11 @@ def test_an_unknown_architecture_is_said_so() -> None:
 
 
 def test_an_adapter_goes_on_with_its_own_settings(tmp_path: Path) -> None:
-    lora = _lora(use_rslora=True, modules_to_save=("lm_head",), alpha_pattern={"q_proj": 8})
+    lora = _lora(
+        lora_dropout=0.2, use_rslora=True, modules_to_save=("lm_head",), alpha_pattern={"q_proj": 8}
+    )
     _built(lora, TINY).save_pretrained(tmp_path)
-    again = lora_of_adapter(tmp_path, lora_dropout=0.2)
+    again = lora_of_adapter(tmp_path)
     assert again.lora_dropout == 0.2
     assert set(again.target_modules) == set(_ATTENTION)
     count = count_parameters(TrainingConfig(lora=lora), TINY)
