@@ -120,7 +120,7 @@ class Renderer:
             try:
                 full = self._render(messages, False)
             except _REFUSALS:
-                if not has_system_turn(messages):
+                if not has_system_turn(messages) or messages[1]["role"] != "user":
                     raise
                 messages, trained = without_system_turn(messages), [at - 1 for at in trained]
                 full = self._render(messages, False)

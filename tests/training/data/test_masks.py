@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.training.data.example import Example
+from ragopt_tui.training.data.example import Example, Message
 from ragopt_tui.training.data.pieces import ONLY_LAST, OTHER_START
 from ragopt_tui.training.data.rendered import LeftOut
 from ragopt_tui.training.data.rendering import render
@@ -160,6 +160,12 @@ def test_a_dialogue_that_the_template_refuses_is_left_out_with_its_words() -> No
     asked_twice = Example((*turns("Hi ?").messages, *turns("And ?", "No .").messages))
     with pytest.raises(LeftOut, match="refuses the dialogue: roles must alternate"):
         render(asked_twice, words_tokenizer(made.MISTRAL, bos="<s>"))
+
+
+def test_system_text_is_never_put_into_an_answer() -> None:
+    told = Example((Message("system", "Be short ."), Message("assistant", "Yes .", True)))
+    with pytest.raises(LeftOut, match="System role not supported"):
+        render(told, words_tokenizer(made.GEMMA, "</s>", "<s>"))
 
 
 def test_a_model_without_chat_template_is_refused_unless_plain_text_is_asked_for() -> None:
