@@ -349,6 +349,38 @@ def test_the_width_of_what_is_adapted_counts_inputs_and_rank() -> None:
     assert math.isclose(counted.percent, 100 * counted.trainable / counted.total)
 
 
+def test_an_adapter_that_goes_on_is_planned_with_its_own_settings(tmp_path: Path) -> None:
+    from peft import get_peft_model
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from ragopt_tui.training.adapter_config import lora_config
+
+    values = {key: value for key, value in TINY.items() if key != "model_type"}
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", **values))
+    model.save_pretrained(tmp_path / "base")
+    (tmp_path / "base" / "tokenizer.json").write_text("{}")
+    own = Lora(r=4, target_modules=("q_proj",))
+    adapted = get_peft_model(model, lora_config(own, tied=False))
+    adapted.peft_config["default"].base_model_name_or_path = str(tmp_path / "base")
+    adapted.save_pretrained(tmp_path / "adapter")
+    store = VariantStore(folders().models)
+    base = store.add(tmp_path / "base").variant.id
+    adapter = store.add(tmp_path / "adapter", parent=base).variant.id
+    text = f"base: {base}\ncontinue_from: {adapter}\nlora: {{r: 64}}\n"
+    plan = _plan(text + "training: {max_length: 64}\n")
+    assert plan.errors == ()
+    assert plan.parameters.trainable == 2 * 4 * (16 + 16)
+    assert any("goes on with its own settings" in note for note in plan.notes)
+    refused = _plan(f"base: builtin\ncontinue_from: {adapter}\n")
+    assert [error.key for error in refused.errors] == ["continue_from"]
+
+
+def test_settings_that_a_stored_set_does_not_heed_are_pointed_out() -> None:
+    id = _kept(22)
+    plan = _plan(f"data: {{set: {id}, group: company}}\n")
+    assert any("data.group are for files" in note for note in plan.notes)
+
+
 def test_a_plan_is_remembered_and_made_anew_where_something_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
