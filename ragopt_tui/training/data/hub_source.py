@@ -35,7 +35,7 @@ def hub_source(repository: str, revision: str, told: Told) -> Iterator[Source]:
     name = repository.removeprefix("hf:")
     token = hub_token(Path.cwd())
     with plain_words(name, revision), tempfile.TemporaryDirectory(prefix="ragopt-data-") as folder:
-        commit, licence, files = _found(name, revision, token)
+        commit, licence, files = _looked_up(repository, revision, token)
         if not files:
             try:
                 commit, _, files = _found(name, _CONVERTED, token)
@@ -47,6 +47,19 @@ def hub_source(repository: str, revision: str, told: Told) -> Iterator[Source]:
         origin = Origin(place=f"hf:{name}", revision=commit, licence=licence)
         inside = tuple((split_of(file.relative_to(folder)), file) for file in fetched)
         yield Source(name.rpartition("/")[2], origin, inside)
+
+
+def _looked_up(repository: str, revision: str, token: str | None) -> tuple[str, str, list[HubFile]]:
+    """Do as `_found`; an error also says that there is no file of that name, unless `hf:` is given."""
+    name = repository.removeprefix("hf:")
+    try:
+        with plain_words(name, revision):
+            return _found(name, revision, token)
+    except RagoptError as error:
+        if name != repository:
+            raise
+        nor = f"There is no file {name} here either. {error.hint}"
+        raise RagoptError(error.message, nor.strip()) from error
 
 
 def _found(name: str, revision: str, token: str | None) -> tuple[str, str, list[HubFile]]:
@@ -61,7 +74,7 @@ def _found(name: str, revision: str, token: str | None) -> tuple[str, str, list[
         raise
     except RepositoryNotFoundError as error:
         raise RagoptError(
-            f"There is no file {name}, and the hub has no data set {name} or does not show it.",
+            f"The hub has no data set {name}, or does not show it to you.",
             "Check its name; for a private one log in with `hf auth login` or set HF_TOKEN.",
         ) from error
     files = [

@@ -78,8 +78,12 @@ def test_names_in_a_repository_lead_nowhere_else(hub: Hub, tmp_path: Path) -> No
 def test_what_is_not_there_or_switched_off_is_said_plainly(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(RagoptError, match="no data set me/nothing"):
+    with pytest.raises(RagoptError, match="no data set me/nothing") as refused:
         imported("me/nothing")
+    assert "There is no file me/nothing here either" in refused.value.hint
+    with pytest.raises(RagoptError, match="no data set me/nothing") as refused:
+        imported("hf:me/nothing")
+    assert "no file" not in refused.value.hint
     hub.repositories["me/facts"] = Repository({"facts.jsonl": JSONL})
     with pytest.raises(RagoptError, match="no revision 'v9'"):
         imported("me/facts", revision="v9")
