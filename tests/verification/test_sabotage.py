@@ -31,7 +31,17 @@ def assert_named(fault: Fault, report: Report) -> None:
         assert cause.remedy.endswith((".", ")"))
 
 
-@pytest.mark.parametrize("name", [fault.name for fault in FAULTS])
+SLOW_CHAINS = ("phi3", "qwen2 tied")
+"""Chains that only one fault needs, and the converter for them."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(f.name, marks=pytest.mark.slow if f.chain in SLOW_CHAINS else ())
+        for f in FAULTS
+    ],
+)
 def test_a_fault_is_told_from_files_alone(chain_of: ChainOf, tmp_path: Path, name: str) -> None:
     fault = fault_of(name)
     assert_named(fault, by_files(fault.inject(chain_of(fault.chain), tmp_path)))
