@@ -18,11 +18,16 @@ def problem_of(record: VariantRecord, known: Known) -> str:
     variant = record.variant
     if variant.problem or variant.path is None or variant.builtin:
         return variant.problem
-    return (
-        _missing(record, variant.path)
-        or (_of_base(record, known) if variant.kind == "adapter" else "")
-        or _template(record, known)
-    )
+    return weights_problem(record, known) or _template(record, known)
+
+
+def weights_problem(record: VariantRecord, known: Known) -> str:
+    """Say in a sentence why the weights of a variant cannot be used at all, or ""."""
+    variant = record.variant
+    if variant.problem or variant.path is None or variant.builtin:
+        return variant.problem
+    missing = _missing(record, variant.path)
+    return missing or (_of_base(record, known) if variant.kind == "adapter" else "")
 
 
 def _missing(record: VariantRecord, path: Path) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.models.inspection import read_json
+from ragopt_tui.models.condition import weights_problem
+from ragopt_tui.models.inspection import inspect, read_json
 from ragopt_tui.models.model_files import is_gguf
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.models.variant import Variant
@@ -48,7 +49,7 @@ def find_base(name: str, store: VariantStore) -> Base:
         if architecture is not None:
             return Base(name, architecture)
         raise ConfigError(f"base: {error.message}", error.hint, key="base") from error
-    folder = _folder(variant)
+    folder = _folder(variant, store)
     record = store.known(variant.id)
     try:
         architecture = read_json(folder / "config.json")
@@ -90,15 +91,16 @@ def find_adapter(name: str, base: Base, store: VariantStore) -> Path:
     if variant.kind != "adapter" or variant.path is None or is_gguf(variant.path):
         told = f"continue_from: {shown} is no adapter of PEFT's."
         raise ConfigError(told, "Name an adapter, or its base as base.", key="continue_from")
-    if variant.problem:
-        raise ConfigError(f"continue_from: {variant.problem}", key="continue_from")
+    problem = _problem(variant, store)
+    if problem:
+        raise ConfigError(f"continue_from: {problem}", key="continue_from")
     if base.id and variant.parent and variant.parent != base.id:
         told = f"continue_from: {shown} was trained on {variant.parent}, not on {base.id}."
         raise ConfigError(told, f"Write base: {variant.parent}.", key="continue_from")
     return variant.path
 
 
-def _folder(variant: Variant) -> Path:
+def _folder(variant: Variant, store: VariantStore) -> Path:
     shown = one_line(variant.name)
     if variant.kind == "adapter":
         told = f"base: {shown} is an adapter."
@@ -107,6 +109,15 @@ def _folder(variant: Variant) -> Path:
     if variant.path is None or is_gguf(variant.path):
         told = f"base: {shown} cannot be trained: that needs a model in Hugging Face format."
         raise ConfigError(told, "`ragopt-tui models list` names all.", key="base")
-    if variant.problem:
-        raise ConfigError(f"base: {variant.problem}", key="base")
+    problem = _problem(variant, store)
+    if problem:
+        raise ConfigError(f"base: {problem}", "Put it back, or get it again.", key="base")
     return variant.path
+
+
+def _problem(variant: Variant, store: VariantStore) -> str:
+    """Say why the weights of a variant cannot be used; one without a chat template can be trained."""
+    record = store.known(variant.id)
+    if record is not None:
+        return weights_problem(record, store.known)
+    return inspect(variant.path).problem if variant.path else variant.problem

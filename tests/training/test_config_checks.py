@@ -205,3 +205,9 @@ def test_a_config_of_a_model_that_is_no_json_is_said_so(
     with pytest.raises(ConfigError) as caught:
         check_base(TrainingConfig(base=record.variant.id), store)
     assert "config.json" in caught.value.message
+
+
+def test_a_base_without_a_chat_template_can_be_trained(store: VariantStore, tmp_path: Path) -> None:
+    folder = tiny_models.base_folder(tmp_path / "plain", template=False)
+    for name in (str(folder), store.add(folder).variant.id):
+        assert find_base(name, store).folder == folder
