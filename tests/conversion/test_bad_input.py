@@ -67,7 +67,7 @@ def whole(store: VariantStore) -> list[str]:
 def test_a_path_killed_at_any_stage_leaves_whole_variants_and_goes_on(
     store: VariantStore, converter: Path, stage: str
 ) -> None:
-    job = start_ship("terse", "terse", "Q4_K_M")
+    job = start_ship("terse", "terse", "Q4_K_M", verify=False)
     reaches(job, stage)
     process = job.folder.process_id()
     assert process is not None
@@ -86,7 +86,7 @@ def test_a_path_killed_at_any_stage_leaves_whole_variants_and_goes_on(
 def test_a_path_cancelled_in_the_middle_stops_at_once_and_keeps_what_is_whole(
     store: VariantStore, converter: Path
 ) -> None:
-    job = start_ship("terse", "terse", "Q4_K_M")
+    job = start_ship("terse", "terse", "Q4_K_M", verify=False)
     reaches(job, "converting")
     supervisor.cancel(job)
     assert job.state == "cancelled"
