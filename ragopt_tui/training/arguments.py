@@ -78,6 +78,7 @@ def _fixed(config: TrainingConfig, *, computed: str, gpu: bool) -> dict[str, Any
         "disable_tqdm": True,
         "log_level": "warning",
         "ddp_find_unused_parameters": False,
+        "ddp_backend": None if gpu or "RANK" not in os.environ else "gloo",
     }
 
 

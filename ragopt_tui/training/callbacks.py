@@ -201,7 +201,7 @@ class RunCallback(TrainerCallback):
             self.state,
             step=this.state.global_step,
             tokens=this.all_tokens(),
-            loss_sum=float(this._tr_loss),
+            loss_sum=this.mean_over_processes(this._tr_loss),
             logged=this._globalstep_last_logged,
         )
 

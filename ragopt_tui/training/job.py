@@ -15,6 +15,7 @@ from ragopt_tui.training.checks import combination_errors, machine_errors, missi
 from ragopt_tui.training.config import TrainingConfig, parse_config, write_config
 from ragopt_tui.training.failures import told
 from ragopt_tui.training.planned_base import check_base
+from ragopt_tui.training.processes import run_processes
 from ragopt_tui.training.queueing import Devices, reserved
 from ragopt_tui.training.run_data import find_set, same_set
 from ragopt_tui.training.run_folder import RunFolder
@@ -50,7 +51,7 @@ def train(parameters: dict[str, Any], report: Reporter) -> dict[str, Any]:
     with reserved(report, wanted) as devices:
         _use_only(devices)
         if config.num_processes > 1 or config.accelerate_config:
-            raise RagoptError("Several processes are not supported yet.")
+            return run_processes(config, devices, report)
         from ragopt_tui.training.worker import Task, work
 
         task = Task(config, run, devices.gpu, parameters.get("working_folder", ""))

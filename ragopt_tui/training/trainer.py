@@ -99,6 +99,13 @@ class RunTrainer(SFTTrainer):
             return int(self.tokens)
         return int(this.accelerator.reduce(self.tokens.clone()))
 
+    def mean_over_processes(self, value: torch.Tensor) -> float:
+        """Give the mean of what each process has; every process must ask."""
+        this: Any = self
+        if this.accelerator.num_processes == 1:
+            return float(value)
+        return float(this.accelerator.reduce(value.clone(), reduction="mean"))
+
     def _count(self, inputs: dict[str, Any]) -> None:
         mask = inputs.get("attention_mask")
         if mask is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import warnings
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import Any
 
 from ragopt_tui.chat.backends.transformers_loading import load_tokenizer
 from ragopt_tui.jobs.events import JobCancelled, Reporter
+from ragopt_tui.jobs.folder import JobFolder
 from ragopt_tui.models.inspection import read_json
 from ragopt_tui.models.machine import this_machine
 from ragopt_tui.models.memory import size_text
@@ -16,13 +18,14 @@ from ragopt_tui.models.memory_requests import wait_for_memory
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
 from ragopt_tui.training.adapter_config import lora_of_adapter
+from ragopt_tui.training.agreement import stop_question
 from ragopt_tui.training.arguments import training_arguments
 from ragopt_tui.training.callbacks import RunCallback
 from ragopt_tui.training.checkpoints import rotate, write_checkpoint
 from ragopt_tui.training.config import TrainingConfig
 from ragopt_tui.training.data.rendering import Renderer
 from ragopt_tui.training.model_building import built_model, precision_of
-from ragopt_tui.training.plan import make_plan
+from ragopt_tui.training.plan import Plan, make_plan
 from ragopt_tui.training.plan_memory import Fit
 from ragopt_tui.training.plan_steps import RowLengths
 from ragopt_tui.training.publishing import Publisher
@@ -39,12 +42,16 @@ _SECONDS_FOR_MEMORY = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be trained and where it is kept; `gpu` is whether it has one."""
+    """What is to be trained and where it is kept; `gpu` is whether it has one.
+
+    `job` is the job's folder where this is one of several processes.
+    """
 
     config: TrainingConfig
     run: RunFolder
     gpu: bool
     working_folder: str = ""
+    job: JobFolder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +88,16 @@ class _Session:
         ready = self._ready = prepared(task, self._store, report)
         report.progress("loading the model", 0, None, "")
         precision = precision_of(task.config, task.gpu)
-        model = built_model(task.config, ready.base, precision, sharded=False)
+        # DeepSpeed must know of them before a model is loaded, as its processes of each other.
         arguments = training_arguments(
             task.config, task.run.path, computed=precision.name, gpu=task.gpu,
             evaluates=bool(ready.validation.examples),
         )  # fmt: skip
+        model = built_model(task.config, ready.base, precision, sharded=_is_sharded())
         state = self._begun.state() if self._begun else RunState(0)
-        self._callback = RunCallback(
-            task.config, report, ready.samples, lambda: report.cancelled, state
-        )
+        asked_to_stop = stop_question(report, task.job)
+        self._callback = RunCallback(task.config, report, ready.samples, asked_to_stop, state)
+        self._saved = state.step
         self._trainer = RunTrainer(
             model, arguments, ready.tokenizer, ready.train.dataset,
             ready.validation.dataset if ready.validation.examples else None, self._save,
@@ -99,13 +107,18 @@ class _Session:
         trainer.add_callback(self._callback)
         self._publisher = _publisher(task, self._store, ready.base)
 
+    @property
+    def _is_first(self) -> bool:
+        trainer: Any = self._trainer
+        return bool(trainer.accelerator.is_main_process)
+
     def train(self) -> None:
         """Train to the end, or to a stop."""
         self._report.raise_if_cancelled()
         trainer: Any = self._trainer
         trainer.train(resume_from_checkpoint=str(self._begun.path) if self._begun else None)
         step = trainer.state.global_step
-        if self._task.run.checkpoint(step) is None:
+        if self._saved != step:
             self._save(self._trainer)
         if self._callback.stopped:
             total = trainer.state.max_steps
@@ -115,7 +128,12 @@ class _Session:
             )
 
     def finish(self) -> dict[str, Any]:
-        """Put the trained variant into the library and give the job's result."""
+        """Put the trained variant into the library and give the job's result.
+
+        Only the first process does so.
+        """
+        if not self._is_first:
+            return {}
         state, run, config = self._callback.state, self._task.run, self._task.config
         best = config.training.load_best_model_at_end and state.best_step
         checkpoint = run.checkpoint(best or state.step) or run.checkpoints()[-1]
@@ -133,6 +151,7 @@ class _Session:
 
     def _save(self, trainer: RunTrainer) -> None:
         state, run = self._callback.state_now(), self._task.run
+        self._saved = state.step
         checkpoint = write_checkpoint(trainer, run, self._ready.base, state)
         if checkpoint is None:
             return
@@ -148,6 +167,12 @@ class _Session:
             self._publisher.drop_checkpoint(step)
 
 
+def _is_sharded() -> bool:
+    """Whether accelerate has been told that FSDP or DeepSpeed places the weights."""
+    names = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
+    return any(os.environ.get(name, "").lower() in ("true", "1") for name in names)
+
+
 def prepared(task: Task, store: VariantStore, report: Reporter) -> Prepared:
     """Find the base and the data and render them; raises RagoptError where either is not usable."""
     config = task.config
@@ -161,7 +186,9 @@ def prepared(task: Task, store: VariantStore, report: Reporter) -> Prepared:
     held_out = data.validation
     validation = rendered_rows(held_out, renderer, report, len(held_out), "validation examples")
     samples = samples_of(config.samples, held_out, renderer)
-    _plan(config, base, train, len(validation.lengths), report)
+    plan = _plan(config, base, train, len(validation.lengths), report)
+    if plan.fit is not None and not plan.fit.fits and task.job is None:
+        _ask_for_memory(plan.fit, report)
     if config.training.packing:
         train = packed(train, config.training.max_length)
     return Prepared(base, tokenizer, train, validation, samples)
@@ -185,7 +212,7 @@ def _renderer(
 
 def _plan(
     config: TrainingConfig, base: TrainedBase, rows: Rows, held_out: int, report: Reporter
-) -> None:
+) -> Plan:
     if base.adapter is not None and base.adapter.variant.path is not None:
         lora = lora_of_adapter(base.adapter.variant.path)
         config = replace(config, lora=lora)
@@ -193,12 +220,11 @@ def _plan(
     architecture = read_json(base.folder / "config.json")
     plan = make_plan(config, base.record.variant.name, architecture, this_machine(), lengths)
     report.event("plan", **plan.to_json())
-    if plan.fit is not None and not plan.fit.fits:
-        _ask_for_memory(plan.fit, report)
     if rows.left_out:
         report.message(f"{rows.left_out} examples are left out: nothing of them would be learnt.")
     if rows.truncated:
         report.message(f"{rows.truncated} examples are cut off at max_length.")
+    return plan
 
 
 def _ask_for_memory(fit: Fit, report: Reporter) -> None:

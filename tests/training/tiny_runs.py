@@ -98,7 +98,8 @@ def trained(config: str, run: str = "", report: Reporter | None = None) -> dict[
 
 def events(job: str, kind: str = "") -> list[dict[str, Any]]:
     """The events of a job, all or of one type."""
-    lines = JobFolder(folders().jobs / job).events_file.read_text().splitlines()
+    file = JobFolder(folders().jobs / job).events_file
+    lines = file.read_text().splitlines() if file.exists() else []
     found = [json.loads(line) for line in lines]
     return [event for event in found if not kind or event["type"] == kind]
 
