@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.models.condition import weights_problem
 from ragopt_tui.models.model_files import model_files
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.training.data.rendered import Template
@@ -25,7 +26,12 @@ def renderer_for(
     """
     from ragopt_tui.chat.backends.transformers_loading import has_tokenizer, load_tokenizer
 
-    variant = store.answering(name)
+    variant = store.find(name)
+    record = store.known(variant.id)
+    # One that cannot answer for want of a chat template can be trained on plain text.
+    problem = weights_problem(record, store.known) if record else ""
+    if problem:
+        raise RagoptError(problem, "Mend it or choose another.")
     files = model_files(variant, store.find)
     if files.gguf:
         raise RagoptError(

@@ -15,7 +15,7 @@ from ragopt_tui.settings import folders
 from ragopt_tui.training.data.example import Evidence, Example
 from ragopt_tui.training.data.for_variant import renderer_for
 from tests.chat.made_variants import random_adapter
-from tests.training.data.made import turns
+from tests.training.data.made import BUILTIN, turns
 
 ASKED = Example(turns("Revenue?", "5.").messages, evidence=(Evidence("Revenue was 5."),))
 
@@ -38,6 +38,23 @@ def test_an_adapter_on_the_built_in_model_is_trained_on_as_the_model_is_asked(
     renderer, tokenizer = renderer_for(variant.id, store, template="chat")
     with pytest.raises(RagoptError, match="not found again"):
         renderer.render(turns("Hi?", "Yes."))
+
+
+def test_a_base_without_chat_template_renders_plain_text_alone(tmp_path: Path) -> None:
+    for file in BUILTIN.iterdir():
+        if file.name != "chat_template.jinja":
+            (tmp_path / file.name).symlink_to(file)
+    store = VariantStore(folders().models)
+    bare = store.add(tmp_path, name="bare").variant.id
+    renderer, tokenizer = renderer_for(bare, store, template="none")
+    plain = tokenizer.decode(renderer.render(turns("Hi?", "Yes.")).ids)
+    assert plain == "<s>Hi?\n\nYes.</s>"
+    renderer, _ = renderer_for(bare, store)
+    with pytest.raises(RagoptError, match="no chat template"):
+        renderer.render(turns("Hi?", "Yes."))
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(RagoptError, match=r"model\.safetensors"):
+        renderer_for(bare, store)
 
 
 def test_what_was_made_from_the_built_in_model_is_known_by_its_parents() -> None:
