@@ -15,7 +15,7 @@ from ragopt_tui.training.data.example import Evidence, Example, Message, Problem
 from ragopt_tui.training.data.importing import Read, Request, read_source, source_of
 
 Q, A = "What was revenue?", "It was 5."
-ALPACA = [
+ALPACA: list[dict[str, Any]] = [
     {"instruction": "Add.", "input": "1 and 2", "output": "3"},
     {"instruction": Q, "input": "", "output": A},
     {"instruction": Q, "output": 5},
@@ -344,3 +344,25 @@ def test_what_cannot_be_read_at_all_is_refused_in_a_sentence(
         read(tmp_path / name, **options)
     assert said in str(refused.value)
     assert "a." in refused.value.message or "format" in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("row", "format"),
+    [
+        ({"text": "", "instruction": Q, "input": "", "output": A}, "alpaca"),
+        ({"instruction": f"Be a planner. {Q}", "input": "", "output": "import torch"}, "alpaca"),
+        ({"Unnamed: 0": 1, "question": Q, "answer": A, "evidence_text": "5."}, "question-answer"),
+        ({"text": "<HUMAN>: Hi?\n<ASSISTANT>: Yes."}, "text"),
+        ({"question": Q, "answer": A, "context": "Revenue of 5."}, "question-answer"),
+        ({"question": Q, "context": ["5."], "oracle_context": "5.", "cot_answer": COT}, "raft"),
+        ({"Query": Q, "Response": A}, "question-answer"),
+        ({"prompt": Q, "response": A}, "prompt-completion"),
+        ({"id": "1", "conversations": [{"from": "human", "value": Q}, {"from": "gpt", "value": A}]}, "sharegpt"),
+        ({"prompt": Q, "messages": [{"role": "user", "content": Q}, {"role": "assistant", "content": A}]}, "messages"),
+    ],
+)  # fmt: skip
+def test_sets_as_people_have_them_are_recognised_by_their_columns(
+    tmp_path: Path, row: dict[str, Any], format: str
+) -> None:
+    found = read(lines(tmp_path / "a.jsonl", row))
+    assert (found.format, found.problems) == (format, [])
