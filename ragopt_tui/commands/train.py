@@ -20,6 +20,7 @@ from ragopt_tui.training.checks import combination_errors, machine_errors, missi
 from ragopt_tui.training.config import TrainingConfig, parse_config, write_config
 from ragopt_tui.training.config_changes import with_absolute_paths, with_settings
 from ragopt_tui.training.config_file import read_text
+from ragopt_tui.training.data.store import DataSetStore
 from ragopt_tui.training.planned_base import check_base
 from ragopt_tui.training.presets import preset, presets
 
@@ -51,10 +52,15 @@ def choose(file: str | None, name: str | None, settings: Sequence[str]) -> Chose
         )
     if settings:
         config = with_settings(config, settings)
-    folder = Path(file).expanduser().absolute().parent if file else Path.cwd()
-    for place in {folder, Path.cwd()}:
-        config = with_absolute_paths(config, place)
-    return Chosen(config, text)
+    own = [Path(file).expanduser().absolute().parent] if file else []
+    return Chosen(with_absolute_paths(config, [*own, Path.cwd()], _ids(config)), text)
+
+
+def _ids(config: TrainingConfig) -> set[str]:
+    """Give which of the names in a configuration are ids, whatever lies in the working folder."""
+    store = VariantStore(folders().models)
+    ids = {name for name in (config.base, config.continue_from) if name and store.known(name)}
+    return ids | {known.id for known in DataSetStore().sets() if known.id == config.data.set}
 
 
 def list_presets(as_json: bool) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,26 +44,32 @@ def with_settings(config: TrainingConfig, settings: Sequence[str]) -> TrainingCo
     return changed
 
 
-def with_absolute_paths(config: TrainingConfig, folder: Path) -> TrainingConfig:
-    """Make paths that are given from `folder` on absolute, so that a job finds them.
+def with_absolute_paths(
+    config: TrainingConfig, folders: Sequence[Path], ids: Collection[str] = ()
+) -> TrainingConfig:
+    """Make paths absolute that are given from one of the folders on, so that a job finds them.
 
-    What is no path there, such as an id, stays.
+    `ids` stay, and what is no path in any of the folders.
     """
-    data = replace(config.data, set=_absolute(config.data.set, folder))
+
+    def placed(text: str) -> str:
+        return text if text in ids else _absolute(text, folders)
+
     return replace(
         config,
-        base=_absolute(config.base, folder),
-        continue_from=_absolute(config.continue_from, folder),
-        accelerate_config=_absolute(config.accelerate_config, folder),
-        data=data,
+        base=placed(config.base),
+        continue_from=placed(config.continue_from),
+        accelerate_config=_absolute(config.accelerate_config, folders),
+        data=replace(config.data, set=placed(config.data.set)),
     )
 
 
-def _absolute(text: str, folder: Path) -> str:
-    if not text:
-        return text
-    try:
-        path = folder / Path(text).expanduser()
-        return str(path.resolve()) if path.exists() else text
-    except (OSError, ValueError, RuntimeError):
-        return text
+def _absolute(text: str, folders: Sequence[Path]) -> str:
+    for folder in folders if text else ():
+        try:
+            path = folder / Path(text).expanduser()
+            if path.exists():
+                return str(path.resolve())
+        except (OSError, ValueError, RuntimeError):
+            continue
+    return text

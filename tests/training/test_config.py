@@ -171,6 +171,7 @@ def test_a_file_that_cannot_be_read_is_said_so(tmp_path: Path) -> None:
 def test_paths_are_made_absolute_and_ids_stay(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").touch()
     config = parse_config("base: builtin\ndata: {set: rows.csv}\n")
-    placed = with_absolute_paths(config, tmp_path)
+    (tmp_path / "builtin").mkdir()
+    placed = with_absolute_paths(config, [tmp_path / "none", tmp_path], {"builtin"})
     assert placed.data.set == str((tmp_path / "rows.csv").resolve())
     assert placed.base == "builtin"
