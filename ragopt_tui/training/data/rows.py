@@ -204,6 +204,8 @@ def _arrow(file: Path) -> Rows:
 def _of_batches(batches: Iterable[Any]) -> Rows:
     number = 0
     for batch in batches:
+        # Reading on in a damaged one would end the process.
+        batch.validate(full=True)
         for values in batch.to_pylist():
             number += 1
             yield f"row {number}", values

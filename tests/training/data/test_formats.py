@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -295,6 +296,19 @@ def test_nulls_and_no_numbers_of_a_table_are_missing(tmp_path: Path) -> None:
         Problem("row 1", "output is missing"),
         Problem("row 2", "output is missing"),
     ]
+
+
+def test_a_damaged_arrow_file_is_refused_before_it_is_read_on(tmp_path: Path) -> None:
+    table = pa.table({"text": ["a", "b", "c"]})
+    file = tmp_path / "a.arrow"
+    with ipc.new_file(str(file), table.schema) as out:
+        out.write_table(table)
+    whole = file.read_bytes()
+    ends = struct.pack("<4i", 0, 1, 2, 3)
+    assert whole.count(ends) == 1
+    file.write_bytes(whole.replace(ends, struct.pack("<4i", 0, 1, 2, 1 << 30)))
+    with pytest.raises(RagoptError, match="is no whole Arrow file"):
+        read(file)
 
 
 @pytest.mark.parametrize(
