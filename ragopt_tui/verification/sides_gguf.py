@@ -31,14 +31,16 @@ from ragopt_tui.verification.sides import (
     single_bos,
 )
 
+ERROR = "E: "
+"""What the worker begins a line with that llama.cpp logs as an error."""
+
 _WORKER = "ragopt_tui.verification.sides_gguf_worker"
 _TAIL_BYTES = 8192
 _LONGEST_REASON = 240
 _SECONDS_TO_END = 5.0
 _PULSE_SECONDS = 0.5
 _READ_BYTES = 1 << 20
-_NOISE = re.compile(r"^(?:llama_model_load_from_file_impl: failed|llama_model_load: error loading)")
-_FUNCTION = re.compile(r"^(?:\S*?\.\w+:\d+: |\w+: (?:error loading model: )?)+")
+_FUNCTION = re.compile(r"^(?:\S*?\.\w+:\d+: )?(?:\w+: )?(?:error loading model: )?")
 _TELLING = re.compile(
     r"error|fail|abort|assert|invalid|missing|mismatch|unknown|unsupported|exception", re.I
 )
@@ -61,6 +63,7 @@ class GgufSide:
         self.file = file
         self._pulse = pulse or (lambda: None)
         self._read_ahead = bytearray()
+        self._said_before = 0
         self._adapter, self._given = adapter, template
         self._threads, self._gpu_layers = threads, gpu_layers
         self._words: IO[bytes] = tempfile.TemporaryFile(prefix="llama.cpp-")  # noqa: SIM115
@@ -177,6 +180,7 @@ class GgufSide:
             raise self._failed
         if self._process is None:
             self._start()
+        self._said_before = self._words.seek(0, 2)
         self._write(request)
 
     def _start(self) -> None:
@@ -187,6 +191,8 @@ class GgufSide:
             stdout=subprocess.PIPE,
             stderr=self._words,
             bufsize=0,
+            # A debugger's trace would follow the words that say what is wrong.
+            env=os.environ | {"GGML_NO_BACKTRACE": "1"},
         )
         self._write(
             {
@@ -214,7 +220,7 @@ class GgufSide:
         line = self._taken(end + 1)
         said: dict[str, Any] = json.loads(line)
         if "error" in said:
-            reason = self._last_words() or said["error"]
+            reason = self._last_words(crashed=False) or said["error"]
             self._failed = SideFailed(
                 f"llama.cpp cannot use {self.file}: {reason}.",
                 "Get or convert it again.",
@@ -238,6 +244,7 @@ class GgufSide:
         assert self._process is not None
         assert self._process.stdout is not None
         stream = self._process.stdout.fileno()
+        self._pulse()
         while not select.select([stream], [], [], _PULSE_SECONDS)[0]:
             self._pulse()
         data = os.read(stream, _READ_BYTES)
@@ -254,7 +261,7 @@ class GgufSide:
             self._process.kill()
             status = self._process.wait()
         how = signal.Signals(-status).name if status < 0 else f"status {status}"
-        words = self._last_words()
+        words = self._last_words(crashed=True)
         self._failed = SideFailed(
             f"llama.cpp ended its process ({how}) with {self.file}{f': {words}' if words else ''}.",
             "Get or convert it again.",
@@ -263,16 +270,19 @@ class GgufSide:
         )
         return self._failed
 
-    def _last_words(self) -> str:
-        """Give the last line on standard error that says what went wrong, else the last one."""
+    def _last_words(self, *, crashed: bool) -> str:
+        """Give what says best why the last request failed, of all that was said since it began."""
         size = self._words.seek(0, 2)
-        self._words.seek(max(0, size - _TAIL_BYTES))
+        self._words.seek(max(self._said_before, size - _TAIL_BYTES))
         text = self._words.read().decode("utf-8", errors="replace")
-        self._words.seek(0, 2)
         lines = [line.strip() for line in text.splitlines() if line.strip()]
-        telling = [line for line in lines if _TELLING.search(line) and not _NOISE.match(line)]
-        said = (telling or lines or [""])[-1]
-        return one_line(_FUNCTION.sub("", said), _LONGEST_REASON).rstrip(".")
+        # llama.cpp's first error has the reason, later ones only that something failed; an abort
+        # writes past its log.
+        logged = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
+        others = [line for line in lines if not line.startswith(ERROR) and _TELLING.search(line)]
+        said = (others[-1:] or logged[-1:]) if crashed else (logged[:1] or others[-1:])
+        shown = _FUNCTION.sub("", said[0]) if said else ""
+        return one_line(shown, _LONGEST_REASON).rstrip(".")
 
 
 def _whole(value: object) -> int:

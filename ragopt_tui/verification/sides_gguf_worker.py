@@ -2,8 +2,8 @@
 
 llama.cpp can abort or crash the process that it runs in, so it has one of its own. Requests are
 JSON lines on standard input. An answer is a JSON line on standard output; where it has `rows`,
-that many rows of `width` float32 follow. `error` is why a request failed. What llama.cpp says goes
-to standard error.
+that many rows of `width` float32 follow. `error` is why a request failed. llama.cpp's errors go to
+standard error, each in a line that begins with `E: `.
 """
 
 from __future__ import annotations
@@ -23,9 +23,16 @@ from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 _F32 = 0
 _CONTROL = (1 << 3) | (1 << 4)
 _NO_FLASH_ATTENTION = 0
+_ERROR_LEVEL = 4
 _BATCH = 256
 _CONTEXT_STEP = 256
 _PIECE_BYTES = 64
+
+
+@llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]
+def _on_log(level: int, text: bytes, _data: object) -> None:
+    if level == _ERROR_LEVEL:
+        os.write(2, b"E: " + text.strip() + b"\n")
 
 
 class Runner:
@@ -33,6 +40,7 @@ class Runner:
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self._spec = spec
+        llama_cpp.llama_log_set(_on_log, None)
         llama_cpp.llama_backend_init()
         self._words = self._load(vocab_only=True)
         self.vocabulary = llama_cpp.llama_model_get_vocab(self._words)
