@@ -140,7 +140,9 @@ def _labels(scale: Scale, rows: int, unit: Unit) -> dict[int, str]:
     found: dict[int, str] = {}
     for value in ticks(scale, max(3, rows // _ROWS_A_TICK)):
         row = row_of(scale, value, rows * DOTS_DOWN) // DOTS_DOWN
-        found.setdefault(max(0, min(rows - 1, row)), written(value, unit))
+        label = written(value, unit)
+        if label not in found.values():
+            found.setdefault(max(0, min(rows - 1, row)), label)
     return found
 
 

@@ -50,8 +50,8 @@ def report(values: Mapping[str, Any]) -> Content:
     """Draw what was found in a set: repeats, leaks, lengths in tokens, and what is left out."""
     overlap = values["overlap"]
     repeated = [f"{n:,} in {split}" for split, n in overlap["duplicates"].items() if n]
-    same = {"examples": overlap["same_examples"], "questions": overlap["same_questions"]}
-    leaked = [f"{n:,} {what} of a split stand in one before it" for what, n in same.items() if n]
+    same = {"example": overlap["same_examples"], "question": overlap["same_questions"]}
+    leaked = [f"{count(n, what)} of a split also in one before it" for what, n in same.items() if n]
     rows = {
         "repeated": ", ".join(repeated) or "none",
         "leakage": ", ".join(leaked) or "none",

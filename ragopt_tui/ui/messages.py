@@ -98,7 +98,7 @@ class OpenDocument(Message):
 
 
 class TabChosen(Message):
-    """The user picked a tab: `chat` or `documents`."""
+    """The user picked a tab: `chat`, `documents` or `training`."""
 
     def __init__(self, tab: str) -> None:
         super().__init__()

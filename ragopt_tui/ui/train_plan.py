@@ -17,6 +17,7 @@ from ragopt_tui.ui.wording import count, duration
 
 Kind = Literal["", "quiet", "problem"]
 _LONGEST = 400
+_NO_DATA = "Steps and time are known once a data set is named."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ def plan_view(plan: Mapping[str, Any]) -> PlanView:
         lines.append((f"{plan['method']} trains {plan['parameters']['text']} parameters.", ""))
     if plan.get("memory"):
         lines += _memory(plan["memory"])
-    lines.append((_work(plan), ""))
+    work = _work(plan)
+    lines.append((work, "") if work else (_NO_DATA, "quiet"))
     lines += [(one_line(note, _LONGEST), "quiet") for note in plan.get("notes", ())]
     errors = tuple(
         ConfigError(str(e["message"]), str(e["hint"]), key=str(e["key"]), line=int(e["line"]))

@@ -181,7 +181,8 @@ def test_a_later_line_takes_the_place_where_two_meet() -> None:
 @pytest.mark.parametrize("charts", [4, 5, 6])
 def test_charts_do_not_overlap_and_stay_inside(width: int, height: int, charts: int) -> None:
     found = places(width, height, charts, 1)
-    assert sorted(place.chart for place in found) == list(range(charts))
+    assert found[0].chart == 1
+    assert len({place.chart for place in found}) == len(found) >= min(charts, 5)
     taken = set()
     for place in found:
         cells = {
@@ -193,7 +194,7 @@ def test_charts_do_not_overlap_and_stay_inside(width: int, height: int, charts: 
         taken |= cells
         assert place.row + place.height <= height
         assert place.column + place.width <= width
-        assert place.height >= 4
+        assert place.height >= 6
 
 
 def test_a_small_board_shows_the_chart_that_was_chosen() -> None:

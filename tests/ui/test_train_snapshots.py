@@ -12,6 +12,9 @@ from textual.pilot import Pilot
 from ragopt_tui.jobs.folder import JobResult
 from ragopt_tui.training.config import TrainingConfig
 from ragopt_tui.training.config_values import DataChoice, Lora, Schedule
+from ragopt_tui.training.data.example import Example, Message
+from ragopt_tui.training.data.record import DataSetRecord, Origin
+from ragopt_tui.training.data.store import DataSetStore
 from ragopt_tui.ui.screens.train_form import TrainFormScreen
 from ragopt_tui.ui.train_draft import Draft
 from ragopt_tui.ui.train_plan import PlanView, plan_view
@@ -222,6 +225,91 @@ def test_the_form_with_errors(snap_compare: Compare, plan: None, size: tuple[int
         screen = await form(pilot, wrong.replace("num_train_epochs", "epochs"))
         screen.query_one(TrainForm).mark("lora.r")
         await shown(pilot, "line 7")
+
+    assert snap_compare(scripted_app(), terminal_size=size, run_before=opened)
+
+
+SEEN = {
+    "overlap": {
+        "duplicates": {"train": 2, "validation": 0},
+        "same_examples": 0,
+        "same_questions": 1,
+    },
+    "with_evidence": 3,
+    "problems": [{"place": "line 42", "reason": "answer is empty"}],
+    "tokens": {
+        "train": {
+            "rows": 3,
+            "truncated": 1,
+            "left_out": {"its answer lies behind 512 tokens": 1},
+            "notes": {},
+            "shortest": 119,
+            "median": 121,
+            "longest": 640,
+            "tokens": 752,
+            "loss_tokens": 39,
+            "histogram": [
+                {"start": 0, "end": 64, "rows": 0},
+                {"start": 64, "end": 128, "rows": 2},
+                {"start": 128, "end": 640, "rows": 0},
+                {"start": 640, "end": 704, "rows": 1},
+            ],
+        }
+    },
+    "previews": [
+        {
+            "place": "line 2",
+            "pieces": [
+                [
+                    "<s>[INST] Answer from the numbered lines.\n\nWhat was [x] in 2023? [/INST]",
+                    False,
+                ],
+                [" It was 14.2 % [1].</s>", True],
+            ],
+            "tokens": 119,
+            "truncated": False,
+            "note": "",
+            "left_out": "",
+        },
+        {
+            "place": "line 3",
+            "pieces": [],
+            "tokens": 0,
+            "truncated": False,
+            "note": "",
+            "left_out": "Its answer lies behind the first 512 tokens.",
+        },
+    ],
+}
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE], ids=["small", "wide"])
+def test_a_data_set(
+    snap_compare: Compare, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    async def at_once(*_arguments: str) -> dict[str, Any]:
+        return SEEN
+
+    monkeypatch.setattr("ragopt_tui.ui.screens.data_sets.answered", at_once)
+    monkeypatch.setattr("ragopt_tui.training.data.store.time.time", lambda: STARTED)
+    asked = Example((Message("user", "What?"), Message("assistant", "It was 14.2 %.", True)))
+    record = DataSetRecord(
+        "",
+        "tat-qa [small]",
+        "",
+        "question-answer",
+        0.0,
+        {"train": 0, "validation": 0, "test": 0},
+        Origin("/home/analyst/tat-qa.csv", licence="CC-BY-4.0"),
+        {"question": "Q", "answer": "A"},
+    )
+    DataSetStore().add(record, {"train": [asked] * 3, "validation": [asked]})
+
+    async def opened(pilot: Pilot[Any]) -> None:
+        await training(pilot, "Press n for a first one")
+        await pilot.press("d")
+        await shown(pilot, "question from Q")
+        await until(pilot, lambda: pilot.app.screen.query_one("#data-preview").size.height > 3)
 
     assert snap_compare(scripted_app(), terminal_size=size, run_before=opened)
 

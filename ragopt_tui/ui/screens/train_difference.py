@@ -22,6 +22,7 @@ _KEY = 34
 class TrainDifference(ModalScreen[None]):
     """A row for each setting that is not the same in both."""
 
+    CSS_PATH = "../training.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter", "dismiss", "Back")]
 
     def __init__(self, left: RunRow, right: RunRow) -> None:

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static, TextArea
 
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.training.checks import missing_errors
 from ragopt_tui.training.config import ConfigError
 from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.screens.confirm import Confirm
@@ -84,8 +85,11 @@ class TrainFormScreen(Screen[str | None]):
         """Start the run, unless something is wrong with it."""
         # What was typed a moment ago may not have been read yet.
         self._take_text(await asyncio.to_thread(Draft.of_text, self.query_one(TrainYaml).text))
+        self._draft = self._draft.with_errors(self._missing())
         if self._draft.errors:
-            self.notify("Something is wrong with it: see below.", severity="warning")
+            self._show_errors()
+            self.query_one(TrainForm).mark(self._draft.errors[0].key)
+            self.notify("It cannot start like this: see below.", severity="warning")
             return
         try:
             job = await asyncio.to_thread(_start, self._draft)
@@ -167,6 +171,11 @@ class TrainFormScreen(Screen[str | None]):
         if draft.text != self._draft.text:
             self._draft = draft
             self._show()
+
+    def _missing(self) -> list[ConfigError]:
+        """Give what is not named yet and not told already."""
+        told = {error.key for error in self._draft.errors}
+        return [error for error in missing_errors(self._draft.config) if error.key not in told]
 
     def _refused(self, error: ConfigError) -> None:
         self._draft = self._draft.with_errors([error])

@@ -13,9 +13,9 @@ from textual.widget import Widget
 from ragopt_tui.ui.chart_drawing import Picture, drawn
 
 _ROOM_FOR_ALL = (70, 24)
-_ROOM_ACROSS = 130
 _LARGE_SHARE = 0.5
-_GAP = 2
+_GAP, _ACROSS = 2, 2
+_LEAST_HEIGHT = 6
 # Okabe and Ito's colours, which stay apart for every kind of sight, in the order for each theme.
 _ON_DARK = ("#56B4E9", "#E69F00", "#2FC79A", "#CC79A7", "#F0E442", "#D55E00")
 _ON_LIGHT = ("#0072B2", "#D55E00", "#00805F", "#B0568A", "#8A6D00", "#333333")
@@ -33,18 +33,17 @@ class Place:
 
 
 def places(width: int, height: int, charts: int, large: int) -> list[Place]:
-    """Lay `charts` out, the one of number `large` on top; alone where the others have no room."""
+    """Lay charts out, the one of number `large` on top and as many others below as have room."""
     if charts < 2 or width < _ROOM_FOR_ALL[0] or height < _ROOM_FOR_ALL[1]:
         return [Place(large, 0, 0, width, height)]
-    others = [chart for chart in range(charts) if chart != large]
-    across = len(others) if width >= _ROOM_ACROSS and len(others) < 4 else 2
-    lines = -(-len(others) // across)
+    lines = min(-(-(charts - 1) // _ACROSS), height // 2 // _LEAST_HEIGHT)
+    others = [chart for chart in range(charts) if chart != large][: lines * _ACROSS]
     top = max(round(height * _LARGE_SHARE), height - lines * (height // (lines + 1)))
     each = (height - top) // lines
     found = [Place(large, 0, 0, width, height - lines * each)]
-    wide = (width - _GAP * (across - 1)) // across
+    wide = (width - _GAP * (_ACROSS - 1)) // _ACROSS
     for number, chart in enumerate(others):
-        line, column = divmod(number, across)
+        line, column = divmod(number, _ACROSS)
         found.append(
             Place(chart, found[0].height + line * each, column * (wide + _GAP), wide, each)
         )

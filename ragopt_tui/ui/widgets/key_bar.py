@@ -42,7 +42,7 @@ class KeyBar(Widget):
         for _, _, key, label in keys:
             after = f" {label}{gap}"
             parts += [Content.styled(key, "bold $footer-key-foreground"), Content(after)]
-        return Content("").join(parts)
+        return Content("").join(parts).rstrip()
 
     def _fitting(self) -> tuple[list[tuple[str, str, str, str]], str]:
         """Give the keys that have room and what stands between them.
