@@ -127,6 +127,11 @@ def _modules(seen: Seen) -> Iterator[Cause]:
             f"{len(inner)} of {changed} modules are still those of the base{kinds}, "
             f"{named(inner, 2)} among them.", MERGE_AGAIN, 0.95,
         )  # fmt: skip
+    if found["lost"] and not seen.fails("weights.present", "weights.shapes"):
+        yield cause(
+            "half merge", "Only some of the adapter's modules were taken over.",
+            f"There is no change for {named(found['lost'])}.", MERGE_AGAIN, 0.95,
+        )  # fmt: skip
     other = {n: m for n, m in modules.items() if n not in found["unmerged modules"]}
     if other:
         yield from _scaled(other, changed)

@@ -208,15 +208,15 @@ def _moves(got: torch.Tensor, wanted: torch.Tensor, allowed: float) -> dict[str,
 
 def pattern(pairs: list[list[int]], count: int) -> str:
     """Name a rearrangement of `count` rows by pairs of a row and where its values came from."""
+    known = {pair[0]: pair[1] for pair in pairs}
+    exchanged = all(known.get(b, a) == a for a, b in pairs)
+    if exchanged and len(pairs) == 2:
+        return "two exchanged"
     shifts = {(b - a) % count for a, b in pairs}
     if len(shifts) == 1:
         return f"shifted by {min(shifts, key=lambda s: min(s, count - s))}"
     if all(a + b == count - 1 for a, b in pairs):
         return "reversed"
-    known = {pair[0]: pair[1] for pair in pairs}
-    exchanged = all(known.get(b, a) == a for a, b in pairs)
-    if exchanged and len(pairs) == 2:
-        return "two exchanged"
     differences = {b - a for a, b in pairs}
     if exchanged and len({abs(d) for d in differences}) == 1:
         return f"exchanged over {abs(next(iter(differences)))}"
