@@ -180,7 +180,7 @@ def _parquet(file: Path) -> Rows:
     try:
         with parquet.ParquetFile(file) as table:
             yield from _of_batches(table.iter_batches(1_000))
-    except ArrowException as error:
+    except (ArrowException, UnicodeDecodeError) as error:
         raise _damaged(file, "Parquet", error) from error
 
 
@@ -197,18 +197,48 @@ def _arrow(file: Path) -> Rows:
                 source.seek(0)
                 batches = iter(ipc.open_stream(source))
             yield from _of_batches(batches)
-    except ArrowException as error:
+    except (ArrowException, UnicodeDecodeError) as error:
         raise _damaged(file, "Arrow", error) from error
 
 
 def _of_batches(batches: Iterable[Any]) -> Rows:
     number = 0
     for batch in batches:
-        # Reading on in a damaged one would end the process.
-        batch.validate(full=True)
-        for values in batch.to_pylist():
+        names = batch.schema.names
+        lists = [_undecoded(column).to_pylist() for column in batch.columns]
+        texts = [
+            name for name, column in zip(names, batch.columns, strict=True) if _is_text(column)
+        ]
+        for values in zip(*lists, strict=True):
             number += 1
-            yield f"row {number}", values
+            yield _decoded(f"row {number}", dict(zip(names, values, strict=True)), texts)
+
+
+def _decoded(place: str, row: dict[str, Any], texts: Iterable[str]) -> Row | Problem:
+    try:
+        read = {name: row[name].decode() for name in texts if row[name] is not None}
+    except UnicodeDecodeError:
+        return Problem(place, _NOT_UTF8)
+    return place, row | read
+
+
+def _is_text(column: Any) -> bool:  # noqa: ANN401 - an Arrow array
+    from pyarrow import types
+
+    return bool(types.is_string(column.type) or types.is_large_string(column.type))
+
+
+def _undecoded(column: Any) -> Any:  # noqa: ANN401
+    """Give texts as bytes, so that one that is not UTF-8 costs no more than its row.
+
+    Raises ArrowException for a damaged column: reading on in it would end the process.
+    """
+    from pyarrow import binary, large_binary, types
+
+    if _is_text(column):
+        column = column.view(binary() if types.is_string(column.type) else large_binary())
+    column.validate(full=True)
+    return column
 
 
 def _damaged(file: Path, kind: str, error: Exception) -> RagoptError:

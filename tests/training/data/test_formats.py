@@ -298,6 +298,17 @@ def test_nulls_and_no_numbers_of_a_table_are_missing(tmp_path: Path) -> None:
     ]
 
 
+def test_a_row_of_a_table_that_is_not_utf_8_is_left_out(tmp_path: Path) -> None:
+    texts = pa.array([b"a", b"\xff", None, b"b"], pa.binary()).view(pa.string())
+    parquet.write_table(pa.table({"text": texts}), tmp_path / "a.parquet")
+    found = read(tmp_path / "a.parquet")
+    assert [each.text for each in found.splits["train"]] == ["a", "b"]
+    assert found.problems == [
+        Problem("row 2", "is not UTF-8"),
+        Problem("row 3", "text is missing"),
+    ]
+
+
 def test_a_damaged_arrow_file_is_refused_before_it_is_read_on(tmp_path: Path) -> None:
     table = pa.table({"text": ["a", "b", "c"]})
     file = tmp_path / "a.arrow"
