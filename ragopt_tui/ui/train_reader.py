@@ -52,7 +52,9 @@ class TrainReader:
         """Read what there is now."""
         with self._lock:
             runs = {run.id: run for run in list_runs()}
-            shown = {id: self._read(runs[id]) for id in wanted.runs if id in runs}
+            # The newest is marked where nothing is yet.
+            ids = wanted.runs or tuple(runs)[:1]
+            shown = {id: self._read(runs[id]) for id in ids if id in runs}
             rows = tuple(self._row(run) for run in runs.values())
             pictures = self._maker.pictures(shown, wanted.view, wanted.widths)
             # All that a run of days logged is kept for those alone that are looked at.

@@ -258,6 +258,8 @@ class MainScreen(JudgingScreen, ReadingScreen, ChoosingScreen):
             self._documents.show_progress(self.workspace.indexing)
             self._load_records()
         if tab == "training" and self._training is None:
+            # In a thread, as all that it reads YAML and events with takes long to import.
+            await asyncio.to_thread(importlib.import_module, "ragopt_tui.ui.widgets.train_pane")
             from ragopt_tui.ui.widgets.train_pane import TrainPane
 
             self._training = TrainPane(self.opening.clock, id="training")

@@ -236,7 +236,6 @@ class TrainPane(ActingPane):
             self._draw_rows()
             self.refresh_bindings()
         else:
-            first = not self._rows
             marked = self.marked_row()
             self._rows = look.rows
             if self.row_of(self._go_to) is not None:
@@ -244,9 +243,6 @@ class TrainPane(ActingPane):
                 self._go_to = ""
             else:
                 self._fill(marked.id if marked else "")
-            if first and self._rows:
-                # Nothing was marked yet whose curves could have been read.
-                self.look_again()
         self._whole = look.whole
         board = self.query_one(ChartBoard)
         board.pictures = look.pictures
