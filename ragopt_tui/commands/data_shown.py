@@ -148,7 +148,8 @@ def _print_tokens(split: Split, report: TokenReport) -> None:
         f"loss; {report.shortest:,} to {report.longest:,} a row, median {report.median:,}"
     )
     if report.truncated:
-        print(f"  {report.truncated:,} rows are cut off")
+        first = one_line(report.truncated_rows[0], 100)
+        print(f"  {report.truncated:,} rows are cut off, the first is {first}")
     for reason, count in [*report.left_out.items(), *report.notes.items()]:
         print(f"  {count:,} rows: {one_line(reason, 300)}")
     most = max((each.rows for each in report.histogram), default=1)

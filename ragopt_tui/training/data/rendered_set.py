@@ -14,10 +14,14 @@ _EVERY = 200
 
 @dataclass(frozen=True, slots=True)
 class RenderedSet:
-    """The rows that can be trained on, in the order of the examples, and the others' problems."""
+    """The rows that can be trained on, in the order of the examples, and the others' problems.
+
+    `truncated` are the places of those that lost their end or some of their evidence.
+    """
 
     rows: tuple[Rendered, ...]
     left_out: tuple[Problem, ...]
+    truncated: tuple[str, ...] = ()
 
 
 def rendered_set(
@@ -31,11 +35,16 @@ def rendered_set(
     """
     rows: list[Rendered] = []
     left_out: list[Problem] = []
+    truncated: list[str] = []
     for done, example in enumerate(examples):
         if done % _EVERY == 0:
             told(done)
         try:
-            rows.append(renderer.render(example))
+            row = renderer.render(example)
         except LeftOut as error:
             left_out.append(Problem(example.place, error.message))
-    return RenderedSet(tuple(rows), tuple(left_out))
+            continue
+        rows.append(row)
+        if row.truncated:
+            truncated.append(example.place)
+    return RenderedSet(tuple(rows), tuple(left_out), tuple(truncated))

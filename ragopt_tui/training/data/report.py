@@ -36,12 +36,14 @@ class Bin:
 class TokenReport:
     """A split as one model reads it; lengths are in tokens, before rows are cut to `max_length`.
 
-    `left_out` counts rows by the reason why nothing of them is trained on, `notes` those whose mask
-    is coarser than asked for. `tokens` are those after the cut, `loss_tokens` such with loss.
+    `truncated` counts those that lose their end or evidence; `truncated_rows` and `left_out_rows` are
+    the first ones. `left_out` counts rows by the reason why nothing of them is trained on, `notes`
+    those whose mask is coarser than asked for. `tokens` are those after the cut, `loss_tokens` such with loss.
     """
 
     rows: int
     truncated: int
+    truncated_rows: tuple[str, ...]
     left_out: dict[str, int]
     left_out_rows: tuple[Problem, ...]
     notes: dict[str, int]
@@ -97,7 +99,8 @@ def token_report(rendered: RenderedSet) -> TokenReport:
     lengths = sorted(row.length for row in rendered.rows)
     return TokenReport(
         rows=len(rendered.rows),
-        truncated=sum(row.truncated for row in rendered.rows),
+        truncated=len(rendered.truncated),
+        truncated_rows=rendered.truncated[:_SHOWN],
         left_out=_counted(_NUMBER.sub("…", problem.reason) for problem in rendered.left_out),
         left_out_rows=rendered.left_out[:_SHOWN],
         notes=_counted(row.note for row in rendered.rows if row.note),

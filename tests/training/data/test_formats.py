@@ -9,11 +9,16 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyarrow import ipc, parquet
 
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.training.data.detection import Layout
 from ragopt_tui.training.data.example import Evidence, Example, Message, Problem
+from ragopt_tui.training.data.formats import FORMATS
 from ragopt_tui.training.data.importing import Read, Request, read_source, source_of
+from ragopt_tui.training.data.turns import BadRow
 
 Q, A = "What was revenue?", "It was 5."
 ALPACA: list[dict[str, Any]] = [
@@ -391,3 +396,30 @@ def test_sets_as_people_have_them_are_recognised_by_their_columns(
 ) -> None:
     found = read(lines(tmp_path / "a.jsonl", row))
     assert (found.format, found.problems) == (format, [])
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from("role content from value text oracle sentences title weight".split()),
+            inner,
+            max_size=4,
+        ),
+    ),
+    max_leaves=8,
+)
+
+
+@given(data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_whatever_stands_in_a_row_gives_an_example_or_a_reason(data: st.DataObject) -> None:
+    kind = FORMATS[data.draw(st.sampled_from(sorted(FORMATS)))]
+    row = {column.name: data.draw(JSON) for column in kind.columns}
+    try:
+        example = Layout(kind, {name: name for name in row}).example(row)
+    except BadRow:
+        return
+    assert Example.from_json(json.loads(json.dumps(example.to_json()))) == example
+    assert example.text or any(turn.trained for turn in example.messages)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,13 @@ def test_lengths_fall_into_bins_of_one_width() -> None:
 
 def test_what_is_cut_off_left_out_or_noted_is_counted_with_its_reason() -> None:
     tokenizer = words_tokenizer(made.FORGETS_THINKING)
-    examples = [
+    dialogues = [
         turns("Hi ?", "Yes ."),
         turns("Hi ?", "Yes . And . No . more . Yes . No ."),
         turns("Hi ? And ? No ? more ? Yes ? And ?", "Yes ."),
         turns("Hi ?", "<think> why </think> Yes", "And", "No"),
     ]
+    examples = [replace(each, place=f"line {n}") for n, each in enumerate(dialogues, start=1)]
     report = token_report(rendered_set(examples, Renderer(tokenizer, max_length=25)))
     assert (report.rows, report.truncated, report.left_out) == (4, 0, {})
     assert report.notes == {ONLY_LAST: 1}
@@ -49,6 +51,8 @@ def test_what_is_cut_off_left_out_or_noted_is_counted_with_its_reason() -> None:
     report = token_report(rendered_set(examples, Renderer(tokenizer, max_length=22)))
     assert (report.rows, report.truncated) == (3, 2)
     assert report.left_out == {"Its prompt alone has … tokens, max_length is 22.": 1}
+    assert report.truncated_rows == ("line 2", "line 3")
+    assert [row.place for row in report.left_out_rows] == ["line 4"]
     assert (report.longest, report.tokens) == (24, 14 + 22 + 22)
 
 
