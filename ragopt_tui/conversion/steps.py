@@ -88,7 +88,8 @@ def merged(
         merge(_path(base), chosen, folder, tell, onto=Nf4() if onto == "nf4" else None)
 
     name = " + ".join(record.variant.name for record in records)
-    return _made(shop, made, f"{name} merged", "merged", records[0].variant.id, work)
+    template = records[0].chat_template or base.chat_template
+    return _made(shop, made, f"{name} merged", "merged", records[0].variant.id, work, template)
 
 
 def converted(shop: Workshop, id: str, output: OutputType) -> VariantRecord:
@@ -100,7 +101,8 @@ def converted(shop: Workshop, id: str, output: OutputType) -> VariantRecord:
         target = folder / f"{id}-{output}.gguf"
         convert_model(shop.converter(), _path(source), target, output, shop.report)
 
-    return _made(shop, made, f"{source.variant.name} {output}", "gguf", id, work)
+    name = f"{source.variant.name} {output}"
+    return _made(shop, made, name, "gguf", id, work, source.chat_template)
 
 
 def quantised(
@@ -132,7 +134,7 @@ def quantised(
         )  # fmt: skip
 
     name = source.variant.name.removesuffix(f" {source.facts.quantisation}")
-    return _made(shop, made, f"{name} {wanted.name}", "gguf", id, work)
+    return _made(shop, made, f"{name} {wanted.name}", "gguf", id, work, source.chat_template)
 
 
 def adapter_converted(shop: Workshop, id: str) -> VariantRecord:
@@ -163,8 +165,12 @@ def _made(
     kind: VariantKind,
     parent: str,
     work: Callable[[Path], None],
+    chat_template: str = "",
 ) -> VariantRecord:
-    """Give the variant that was made in this way before, or let `work` fill a folder with it."""
+    """Give the variant that was made in this way before, or let `work` fill a folder with it.
+
+    The chat template that a user gave goes along, where the model brings none.
+    """
     for record in shop.store.records():
         if record.made == made and not record.variant.problem:
             return record
@@ -172,7 +178,9 @@ def _made(
         folder = shop.store.folder.new_folder()
     try:
         work(folder)
-        record = shop.store.adopt(folder, name=name, kind=kind, parent=parent, made=made)
+        record = shop.store.adopt(
+            folder, name=name, kind=kind, parent=parent, made=made, chat_template=chat_template
+        )
         shop.new.add(record.variant.id)
         return record
     finally:
@@ -209,9 +217,10 @@ def _path(record: VariantRecord) -> Path:
 
 
 def _state(records: Sequence[VariantRecord]) -> str:
-    """Give a hash of the names, sizes and times of the files that variants consist of."""
+    """Give a hash of what variants consist of: names, sizes and times of files, a given template."""
     digest = hashlib.sha256()
     for record in records:
+        digest.update(record.chat_template.encode())
         path = _path(record)
         files = [path] if path.is_file() else sorted(path.iterdir())
         for file in files:

@@ -67,11 +67,12 @@ class VariantStore(VariantReader):
         source: Source | None = None,
         hashes: Mapping[str, str] | None = None,
         made: dict[str, Any] | None = None,
+        chat_template: str = "",
     ) -> VariantRecord:
         """Take over a folder that grew in `self.folder.new_folder()` as a variant.
 
-        It holds one model, whose files move with it; `made` says how it was made. Raises
-        RagoptError as `add`.
+        It holds one model, whose files move with it; `made` says how it was made, and
+        `chat_template` is the one that the user gave. Raises RagoptError as `add`.
         """
         inside = sorted(folder.glob("*.gguf"))
         found = inspect(inside[0] if inside else folder)
@@ -83,6 +84,7 @@ class VariantStore(VariantReader):
             source=source or Source(),
             created=time.time(),
             made=made,
+            chat_template=chat_template,
         )
         with self.folder.changing():
             others = self.records()

@@ -72,7 +72,7 @@ class RagoptApp(App[None], inherit_bindings=False):
         self.docs = docs
         self.settings = settings
         self.actions = remapped(settings.keys)
-        self._variants, self._variant = _variants(variant)
+        self._variants, self._variant, self._fallen_back = _variants(variant, settings.model)
         self._engine = engine
         self._make_library = library or (lambda folder: Library(folder, settings))
         self._clock = clock
@@ -112,6 +112,8 @@ class RagoptApp(App[None], inherit_bindings=False):
         if sys.__stdin__ is not None and sys.__stdin__.isatty():
             self.set_interval(_TERMINAL_SECONDS, self._leave_with_terminal)
         self.set_timer(_FIRST_FRAME_SECONDS, self._collect_again)
+        if self._fallen_back:
+            self._warn(self._fallen_back)
         if self.docs is None:
             self._ask_for_folder(first=True)
 
@@ -290,13 +292,22 @@ class RagoptApp(App[None], inherit_bindings=False):
             self.exit(return_code=1, message=f"ragopt-tui had to stop: an unexpected error. {log}")
 
 
-def _variants(variant: str) -> tuple[tuple[Variant, ...], str]:
-    """Give the variants known at once, with the one named by the user, and that one's id."""
+def _variants(variant: str, usual: str) -> tuple[tuple[Variant, ...], str, str]:
+    """Give the variants known at once, with the one named by the user, and that one's id.
+
+    Where the `usual` one of the settings cannot answer, quotes do, for a reason that is given too;
+    raises RagoptError for any other.
+    """
     known = builtin_variants()
     if any(variant == each.id for each in known):
-        return tuple(known), variant
+        return tuple(known), variant, ""
     # Not at the top, as it is not needed for the first frame where quotes answer.
     from ragopt_tui.models.store import VariantStore
 
-    chosen = VariantStore(folders().models).answering(variant)
-    return (*known, chosen), chosen.id
+    try:
+        chosen = VariantStore(folders().models).answering(variant)
+    except RagoptError as error:
+        if variant != usual:
+            raise
+        return tuple(known), "quotes", f"Quotes answer: {error.message}"
+    return (*known, chosen), chosen.id, ""

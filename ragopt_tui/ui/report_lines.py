@@ -67,6 +67,8 @@ def _verdict(report: Report, parent: str, width: int) -> Iterator[Content]:
 
 def _causes(causes: Sequence[Cause], width: int) -> Iterator[Content]:
     for at, cause in enumerate(causes):
+        if at:
+            yield Content()
         yield _title("Most probable cause" if not at else "Or else")
         yield from _styled(cause.sentence, "bold" if not at else "", width)
         yield from _hanging("because ", cause.evidence, width, MUTED)

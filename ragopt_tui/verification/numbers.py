@@ -15,7 +15,7 @@ def number(value: float | None) -> str:
         return "not finite"
     if value == int(value) and abs(value) < 1e9:
         return f"{int(value):,}"
-    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 else f"{value:.2g}"
+    return f"{value:.4g}" if 1e-3 <= abs(value) < 1e4 else f"{value:.2g}"
 
 
 def limit(finding: Finding) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
 
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import Settings, folders, load_settings
+from tests.ui.library_records import BUILTIN
 from tests.ui.scripted import (
     EMBEDDING,
     QUESTION,
@@ -29,6 +32,23 @@ def test_an_unknown_theme_is_said_before_the_screen_opens() -> None:
 def test_an_unknown_model_is_said_before_the_screen_opens() -> None:
     with pytest.raises(RagoptError, match="no model"):
         scripted_app(variant="bultin")
+
+
+async def test_a_usual_model_whose_files_are_gone_leaves_quotes_to_answer_and_is_named(
+    tmp_path: Path,
+) -> None:
+    gone = tmp_path / "gone"
+    shutil.copytree(BUILTIN, gone)
+    store = VariantStore(folders().models)
+    store.add(gone, name="mine")
+    shutil.rmtree(gone)
+    with pytest.raises(RagoptError, match=r"gone is gone\."):
+        scripted_app(variant="mine")
+    app = scripted_app(settings=Settings(model="mine"), variant="mine")
+    async with app.run_test(size=(120, 30), notifications=True) as pilot:
+        await ready(pilot)
+        await shown(pilot, "Quotes answer:")
+        await shown(pilot, "quotes — verbatim")
 
 
 async def test_an_unexpected_error_in_the_background_is_a_sentence_and_a_log() -> None:
