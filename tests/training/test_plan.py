@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ from ragopt_tui.training.data.example import Example, Message
 from ragopt_tui.training.data.record import DataSetRecord
 from ragopt_tui.training.data.store import DataSetStore
 from ragopt_tui.training.loss import LOGITS_AT_ONCE
-from ragopt_tui.training.parameters import count_parameters
+from ragopt_tui.training.parameters import Parameters, count_parameters
 from ragopt_tui.training.plan import make_plan
 from ragopt_tui.training.plan_memory import Fit, plan_memory
 from ragopt_tui.training.plan_steps import (
@@ -68,6 +69,51 @@ def test_steps_are_counted(settings: list[str], rows: int, total: int, per_epoch
     steps = plan_steps(config, RowLengths(rows, (10,) * rows))
     assert (steps.total, steps.per_epoch) == (total, per_epoch)
     assert steps.tokens == round(rows * 10 * total / per_epoch)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(
+    rows=st.integers(1, 200),
+    batch=st.integers(1, 9),
+    accumulated=st.integers(1, 9),
+    epochs=st.floats(0.1, 5),
+    share=st.floats(0.01, 0.9),
+)
+def test_steps_are_those_that_transformers_takes(
+    rows: int, batch: int, accumulated: int, epochs: float, share: float
+) -> None:
+    from transformers import Trainer, TrainingArguments
+    from transformers.trainer_callback import TrainerState
+
+    arguments = TrainingArguments(
+        output_dir="/unused",
+        num_train_epochs=epochs,
+        per_device_train_batch_size=batch,
+        gradient_accumulation_steps=accumulated,
+        eval_strategy="steps",
+        eval_steps=share,
+        warmup_steps=share,
+        use_cpu=True,
+    )
+    some: Any = [{"x": torch.zeros(1)}] * rows
+    trainer = Trainer(torch.nn.Linear(1, 1), arguments, train_dataset=some, eval_dataset=some)
+    loader = trainer.get_train_dataloader()
+    *_, total = trainer.set_initial_training_values(arguments, loader)
+    state = TrainerState()
+    state.compute_steps(arguments, total)
+    config = with_settings(
+        TrainingConfig(),
+        [
+            f"training.num_train_epochs={epochs:.17f}",
+            f"training.per_device_train_batch_size={batch}",
+            f"training.gradient_accumulation_steps={accumulated}",
+            f"training.warmup_steps={share:.17f}",
+        ],
+    )
+    planned = plan_steps(config, RowLengths(rows, (1,) * rows))
+    assert planned.total == total
+    assert planned.warmup == arguments.get_warmup_steps(total)
+    assert interval(share, total) == state.eval_steps
 
 
 def test_evaluations_and_checkpoints_are_counted() -> None:
@@ -150,7 +196,7 @@ def test_activations_are_estimated_near_what_a_model_keeps(settings: list[str]) 
 
 def test_memory_is_what_the_parts_come_to() -> None:
     found = preset("reference-0")
-    counted = count_parameters(found.config, found.architecture)
+    counted = _counted("lora")
     shape = shape_of_config(found.architecture)
     memory = training_memory(found.config, counted, shape, "gpu")
     quantised = 32 * (2 * 4096 * 4096 + 2 * 4096 * 1024 + 3 * 4096 * 14336)
@@ -165,16 +211,22 @@ def test_memory_is_what_the_parts_come_to() -> None:
 
 def test_paged_optimisers_are_in_the_machines_own_memory() -> None:
     config = with_settings(preset("reference-0").config, ["training.optim=paged_adamw_32bit"])
-    architecture = preset("reference-0").architecture
-    counted = count_parameters(config, architecture)
-    memory = training_memory(config, counted, shape_of_config(architecture), "gpu")
+    shape = shape_of_config(preset("reference-0").architecture)
+    memory = training_memory(config, _counted("lora"), shape, "gpu")
     assert (memory.optimiser, memory.host) == (0, 8 * 144_703_488)
+
+
+@functools.cache
+def _counted(method: Literal["lora", "full"]) -> Parameters:
+    found = preset("reference-0")
+    config = dataclasses.replace(found.config, method=method)
+    return count_parameters(config, found.architecture)
 
 
 def _fit(settings: list[str], free: float) -> Fit:
     found = preset("reference-0")
     config = with_settings(found.config, settings)
-    counted = count_parameters(config, found.architecture)
+    counted = _counted(config.method)
     shape = shape_of_config(found.architecture)
     return plan_memory(config, counted, found.architecture, shape, _gpu(free))
 
