@@ -92,9 +92,9 @@ class Thresholds:
 
     def limits(self, measure: Measure) -> Limits:
         """Give the limits of a measure: degraded from, broken from."""
-        for name in (self.kind, row(self.kind)):
-            if f"{name}.{measure}" in self._chosen:
-                return self._chosen[f"{name}.{measure}"]
+        chosen = self._changed(measure)
+        if chosen is not None:
+            return chosen
         known = threshold(self.kind)
         if measure == "same_top":
             return known.same_top
@@ -102,12 +102,18 @@ class Thresholds:
             return known.slice_kl
         if measure == "slice_distance":
             return known.slice_distance
-        degraded, broken = self._chosen.get(f"{self.kind}.kl_mean", known.kl_mean)
+        degraded, broken = self._changed("kl_mean") or known.kl_mean
         if measure == "kl_p99":
             return degraded * _P99_TO_MEAN, broken * _P99_TO_MEAN
         if measure == "perplexity":
             return _ratio(degraded), _ratio(broken)
         return degraded, broken
+
+    def _changed(self, measure: Measure) -> Limits | None:
+        names = (self.kind, row(self.kind))
+        return next(
+            (self._chosen[k] for n in names if (k := f"{n}.{measure}") in self._chosen), None
+        )
 
     def outcome(self, measure: Measure, value: float) -> tuple[Outcome, float]:
         """Judge a value; gives the limit that it passed, or the one it has gone beyond."""
