@@ -306,7 +306,8 @@ def enliven(model: Any) -> None:
             scaled = "gemma" in model.config.model_type
             embedding.weight.mul_(_LIKELY if scaled else 1.0)
             if not scaled:
-                model.base_model.norm.weight.mul_(_LIKELY)
+                last = getattr(model.base_model, "norm", None) or model.base_model.ln_f
+                last.weight.mul_(_LIKELY)
         else:
             following = embedding.weight[torch.randperm(len(embedding.weight))]
             head.weight.copy_(_LIKELY * (following + 0.3 * torch.randn_like(following)))

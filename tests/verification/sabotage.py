@@ -11,12 +11,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from gguf import GGMLQuantizationType, quantize
+from gguf import GGMLQuantizationType
+from gguf import quantize as in_blocks
 from safetensors.torch import load_file, save_file
 
 from ragopt_tui.conversion.adapted_model import Adapter
 from ragopt_tui.conversion.merge import merge
 from ragopt_tui.conversion.nf4 import Nf4
+from ragopt_tui.conversion.quantisations import quantisation
+from ragopt_tui.conversion.quantize import quantize
+from ragopt_tui.jobs.events import Reporter
 from ragopt_tui.models.record import VariantRecord
 from tests.verification.chains import Chain, edit_json, make_adapter, make_base, record
 from tests.verification.rewriting import (
@@ -540,7 +544,7 @@ def _kind(chain: Chain, folder: Path) -> Case:
         for name, (data, kind) in list(arrays.items()):
             if kind == GGMLQuantizationType.BF16:
                 values = (data.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
-                arrays[name] = (quantize(values, eight), eight)
+                arrays[name] = (in_blocks(values, eight), eight)
 
     path = copy_gguf(
         chain.gguf,
@@ -699,3 +703,95 @@ def _biases(chain: Chain, folder: Path) -> Case:
             changed(arrays, f"blk.{layer}.attn_q.bias", lambda values: values[::-1].copy())
 
     return _gguf(chain, folder, reorder)
+
+
+@fault(
+    "quantised from the base in place of the merged model", LLAMA, "quantised from another model"
+)
+def _base_quantised(chain: Chain, folder: Path) -> Case:
+    case = _base_converted(chain, folder)
+    quantised = folder / chain.quantised.name
+    report = Reporter(folder / "events.jsonl")
+    quantize(Path(str(case.child.variant.path)), quantised, quantisation(chain.recipe.to), report)
+    return _case(chain, "quantised", quantised)
+
+
+@fault("values permuted as queries are", LLAMA, "moved rows", "permuted q/k")
+def _values_permuted(chain: Chain, folder: Path) -> Case:
+    order = [head * 64 + half * 32 + i for head in range(2) for i in range(32) for half in (0, 1)]
+
+    def permute(arrays: Arrays) -> None:
+        for layer in range(2):
+            rows(arrays, f"blk.{layer}.attn_v.weight", order)
+
+    return _gguf(chain, folder, permute)
+
+
+@fault("only half of the ranks merged", LLAMA, "another adapter", "wrong scale")
+def _half_rank(chain: Chain, folder: Path) -> Case:
+    adapter = folder / "adapter"
+    shutil.copytree(chain.adapters[0], adapter)
+    file = adapter / "adapter_model.safetensors"
+    tensors = load_file(file)
+    for name in tensors:
+        if "lora_A" in name:
+            tensors[name][4:] = 0
+    save_file(tensors, file)
+    return _merged_anew(chain, folder, chain.base, [Adapter(adapter)])
+
+
+@fault("a scale that no mistake explains", LLAMA, "wrong scale")
+def _odd_scale(chain: Chain, folder: Path) -> Case:
+    return _merged_anew(chain, folder, chain.base, [Adapter(chain.adapters[0], 0.77)])
+
+
+@fault(
+    "trained embeddings kept, but in the base's rows for some tokens",
+    LONG,
+    "another head",
+    "changed token rows",
+)
+def _some_rows(chain: Chain, folder: Path) -> Case:
+    base = weights_of(chain.base)["lm_head.weight"]
+
+    def mix(weights: Weights) -> None:
+        weights["lm_head.weight"][100:120] = base[100:120]
+
+    return _merged(chain, folder, mix)
+
+
+@fault("tokens in another order everywhere but in the weights", LLAMA, "swapped token ids")
+def _shifted_tokens(chain: Chain, folder: Path) -> Case:
+    def shift(fields: Fields) -> None:
+        for key in ("tokens", "scores", "token_type"):
+            values = fields[f"tokenizer.ggml.{key}"]
+            fields[f"tokenizer.ggml.{key}"] = [*values[:300], values[-1], *values[300:-1]]
+
+    return _gguf(chain, folder, fields=shift)
+
+
+@fault("wrong kind of tokenizer", LLAMA, "wrong kind of tokenizer")
+def _tokenizer_kind(chain: Chain, folder: Path) -> Case:
+    return _gguf(chain, folder, fields=lambda f: f.update({"tokenizer.ggml.model": "gpt2"}))
+
+
+@fault("a context shorter than trained", LLAMA, "wrong context length")
+def _context(chain: Chain, folder: Path) -> Case:
+    return _gguf(chain, folder, fields=lambda f: f.update({"llama.context_length": 128}))
+
+
+@fault("zeroed norm", LLAMA, "lost norms")
+def _zero_norm(chain: Chain, folder: Path) -> Case:
+    def zero(arrays: Arrays) -> None:
+        changed(arrays, "blk.1.ffn_norm.weight", lambda values: values * 0)
+
+    return _gguf(chain, folder, zero)
+
+
+@fault("queries scaled by a temperature", TIED, "scaled weights")
+def _temperature(chain: Chain, folder: Path) -> Case:
+    def scale(arrays: Arrays) -> None:
+        for layer in range(2):
+            changed(arrays, f"blk.{layer}.attn_q_norm.weight", lambda values: values * 1.4)
+
+    return _gguf(chain, folder, scale)

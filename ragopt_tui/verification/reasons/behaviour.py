@@ -14,12 +14,12 @@ _GROWTH = 4.0
 def causes(seen: Seen) -> Iterator[Cause]:
     """Give the causes that predictions point to."""
     found = seen.predictions
-    if found is None or not seen.text_equal:
+    if found is None or not seen.text_equal or any(map(_in_files, seen.bad)):
         return
     told = seen.found("distribution.kl_mean")
     by_position: Sequence[Any] = told.get("by_position") or ()
     growth = _growth(by_position)
-    compared = "weights.values" in seen.passed
+    compared = seen.values_equal
     if growth >= _GROWTH:
         start = _start(by_position)
         yield cause(
@@ -45,6 +45,11 @@ def causes(seen: Seen) -> Iterator[Cause]:
             "weights differ", "The weights, or how they are computed with, are not the parent's.",
             f"{found.sentence} Text becomes the same tokens.", CONVERT_AGAIN, 0.2,
         )  # fmt: skip
+
+
+def _in_files(check: str) -> bool:
+    """Whether a check is of what files say, which then explains predictions."""
+    return check.startswith(("weights.", "adapter.", "head.", "embedding.", "metadata.", "config."))
 
 
 def _quantised(seen: Seen) -> bool:

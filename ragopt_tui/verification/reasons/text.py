@@ -74,11 +74,13 @@ def _folder_part(parts: Mapping[str, Any], sentence: str) -> Iterator[Cause]:
 def _tokens(seen: Seen) -> Iterator[Cause]:
     if scores := seen.fails("vocabulary.scores"):
         lost = scores.evidence.get("constant") or scores.evidence.get("missing")
+        # Scores that moved with their tokens are a consequence.
+        score = 0.96 if lost or not seen.fails("vocabulary.tokens") else 0.8
         yield cause(
             "missing scores" if lost else "wrong scores",
             "The tokenizer lost the scores by which it chooses tokens." if lost
             else "Tokens have other scores, so that others are chosen.",
-            scores.sentence, f"Put tokenizer.model beside the model. {CONVERT_AGAIN}", 0.96,
+            scores.sentence, f"Put tokenizer.model beside the model. {CONVERT_AGAIN}", score,
         )  # fmt: skip
     if tokens := seen.fails("vocabulary.tokens"):
         evidence = tokens.evidence

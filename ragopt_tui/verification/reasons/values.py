@@ -258,7 +258,16 @@ def _rest(seen: Seen) -> Iterator[Cause]:
     which = roles(different)
     error = median(float(said["error"]) for said in different.values())
     where = _what(different)
-    if all(float(said.get("likeness", 0)) > 0.9 for said in different.values()):
+    alike = all(float(said.get("likeness", 0)) > 0.9 for said in different.values())
+    told = seen.evidence("weights.values")
+    if alike and any("excess" in said for said in different.values()) and told.get("as rounded"):
+        yield cause(
+            "quantised from another model", "It was quantised from another state of the model than its parent.",
+            f"{len(different)} tensors ({where}) are not what llama.cpp makes of the parent's, "
+            f"{told['as rounded']} others are, bit for bit.",
+            "Quantise the parent again; if the adapter was merged after converting, convert again first.", 0.9,
+        )  # fmt: skip
+    elif alike:
         yield cause(
             "coarser values", "Weights were rounded more than their type explains.",
             f"{len(different)} tensors ({where}) are off by {error:.1%} of their size.",

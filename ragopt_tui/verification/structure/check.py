@@ -172,7 +172,9 @@ def _tokenizer(gguf: GgufTensors, folder: Path, base: Path | None) -> list[Findi
 def _quantised(
     child: VariantRecord, ours: GgufTensors, theirs: GgufTensors, tell: Tell
 ) -> list[Finding]:
-    findings = weights.compare_weights(same(theirs), ours, tell)
+    made = child.made or {}
+    plain = made.get("step") == "quantise" and not made.get("importance", "unknown")
+    findings = weights.compare_weights(same(theirs), ours, tell, exact=plain)
     findings += metadata.check_against_headers(ours.fields, theirs.fields)
     findings += vocabulary.check_against_gguf(ours.fields, theirs.fields)
     findings.append(_kind(child, ours))

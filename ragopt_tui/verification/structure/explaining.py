@@ -29,12 +29,14 @@ def explain(
     before: torch.Tensor | None = None,
     arranged: Mapping[str, Read] | None = None,
     others: Iterable[tuple[str, Read]] = (),
+    blocks: bool = False,
 ) -> dict[str, Any]:
     """Say how a tensor differs from what was expected, as JSON values with a `kind`.
 
     `allowed` is the relative error that rounding explains; `before` the tensor before adapters,
     `arranged` other arrangements of the expected values by name, `others` tensors of that shape
-    that the child may have taken in its place.
+    that the child may have taken in its place; `blocks` where the child is quantised, so that
+    it has few different values anyway.
     """
     got, wanted, base = _cut(child), _cut(expected), None if before is None else _cut(before)
     finite = torch.isfinite(got)
@@ -47,7 +49,7 @@ def explain(
     found = found or _arranged(got, wanted, allowed, arranged or {})
     found = found or _simple(got, wanted, allowed)
     found = found or _another(got, wanted, allowed, others)
-    found = found or _few_values(got, wanted)
+    found = found or (None if blocks else _few_values(got, wanted))
     found = found or _moved(got, wanted, allowed)
     found = found or _partly(got, wanted, allowed)
     return found or _unknown(got, wanted)
@@ -122,12 +124,15 @@ def _simple(got: torch.Tensor, wanted: torch.Tensor, allowed: float) -> dict[str
     power = float(wanted.square().sum())
     if power:
         scale = float((got * wanted).sum()) / power
-        if abs(scale) > 0.01 and error(got, scale * wanted) <= min(limit, 0.3) * max(
-            abs(scale), 0.1
+        left = error(got, scale * wanted)
+        if (
+            abs(scale) > 0.01
+            and left <= min(limit, 0.3) * max(abs(scale), 0.1)
+            and left < 0.8 * off
         ):
             return {"kind": "scaled", "ratio": scale}
     offset = float((got - wanted).mean())
-    if error(got - offset, wanted) <= min(limit, 0.3):
+    if error(got - offset, wanted) <= min(limit, 0.3, 0.8 * off):
         return {"kind": "offset", "offset": offset}
     if got.dim() == 2 and got.shape[0] == got.shape[1] and _fits(got, wanted.T, wanted, allowed):
         return {"kind": "transposed"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -124,10 +125,9 @@ def _shift(pairs: list[list[Any]]) -> int:
     if len(pairs) < 4:
         return 0
     wanted = {text: number for number, _, text in pairs}
-    shifts = [number - wanted[got] for number, got, _ in pairs if got in wanted]
-    if len(shifts) < 0.7 * len(pairs) or len(set(shifts)) != 1:
-        return 0
-    return int(shifts[0])
+    shifts = Counter(number - wanted[got] for number, got, _ in pairs if got in wanted)
+    shift, count = shifts.most_common(1)[0] if shifts else (0, 0)
+    return shift if count >= 0.7 * len(pairs) else 0
 
 
 def _size(ours: int, wanted: int) -> Finding:

@@ -12,6 +12,7 @@ from ragopt_tui.verification.report import Finding, Outcome
 from ragopt_tui.verification.structure.arrangement import ROPE_TENSORS, Expected
 from ragopt_tui.verification.structure.comparing import Distance, distance, in_blocks, rounding
 from ragopt_tui.verification.structure.explaining import explain
+from ragopt_tui.verification.structure.requantising import Requantised, requantised
 from ragopt_tui.verification.structure.roles import role
 from ragopt_tui.verification.structure.sources import FolderTensors, Tensors
 
@@ -22,6 +23,9 @@ _EXPLAINED = 24
 _SHOWN = 64
 _ROW_LIMIT = 3.0
 _SCALE_LIMIT = 0.25
+_MARGIN = 1.2
+_EXCESS = 1.35
+"""How many times its usual error rounding may have; importance matrices were seen to add less."""
 
 
 def compare_weights(
@@ -29,14 +33,14 @@ def compare_weights(
     child: Tensors,
     tell: Tell,
     *,
-    lossless: bool = False,
+    exact: bool = False,
     known: bool = True,
     ignored: Iterable[str] = (),
 ) -> list[Finding]:
     """Compare shapes and values, one tensor after another.
 
-    `lossless` where a child in the parent's own number format must have the very same values;
-    not `known` where the arrangement of values is not, so that differences prove nothing.
+    `exact` where a quantised child must be just what llama.cpp makes of the parent's values; not
+    `known` where the arrangement of values is not, so that differences prove nothing.
     """
     left_out = {*ROPE_TENSORS, *ignored} - set(expected)
     held = set(child.shapes) - left_out
@@ -53,6 +57,7 @@ def compare_weights(
     differing: dict[str, dict[str, Any]] = {}
     off: list[tuple[str, Distance, float]] = []
     broken: dict[str, int] = {}
+    as_rounded: dict[str, Requantised] = {}
     worst = 0.0
     same_shape = [name for name in common if name not in shapes]
     for done, name in enumerate(same_shape, 1):
@@ -60,24 +65,30 @@ def compare_weights(
         rows = partial(child.rows, name)
         found = distance(wanted, rows, blocks=in_blocks(child.kind(name)))
         allowed = rounding(expected[name].kind, child.kind(name))
-        if lossless and expected[name].kind == child.kind(name):
-            allowed = 1e-6
+        rounded = requantised(wanted, rows, child.kind(name)) if known else None
+        if rounded is not None:
+            as_rounded[name] = rounded
         worst = max(worst, found.relative / allowed)
         if found.not_finite:
             broken[name] = found.not_finite
-        if found.not_finite or _is_off(found, allowed):
+        if found.not_finite or _is_off(found, allowed) or _is_otherwise(rounded, exact):
             off.append((name, found, allowed))
         tell(done, len(same_shape))
     off.sort(key=lambda each: role(each[0]) in ("norm", "bias"))
     for number, (name, found, allowed) in enumerate(off):
         said = {"error": found.relative, "allowed": allowed, "role": role(name)}
+        if name in as_rounded:
+            said["excess"] = as_rounded[name].excess
+            allowed = min(allowed, _MARGIN * found.relative / max(as_rounded[name].excess, 1e-9))
         if number < _EXPLAINED:
             said |= _explained(name, expected, child, allowed)
         if number < _SHOWN:
             differing[name] = said
     files = _by_file({name for name, _, _ in off}, expected, same_shape, child)
     findings.append(_finiteness(broken, differing))
-    findings.append(_values(differing, files, len(off), len(same_shape), worst, known))
+    same = sum(1 for name, each in as_rounded.items() if each.exact)
+    evidence = {"files": files, "as rounded": same, "rounded": len(as_rounded)}
+    findings.append(_values(differing, evidence, len(off), len(same_shape), worst, known))
     return findings
 
 
@@ -106,6 +117,13 @@ def _is_off(found: Distance, allowed: float) -> bool:
     )
 
 
+def _is_otherwise(rounded: Requantised | None, exact: bool) -> bool:
+    """Whether rows are others than llama.cpp's rounding gives, or too far away for it."""
+    if rounded is None or rounded.exact:
+        return False
+    return exact or rounded.excess > _EXCESS
+
+
 def _explained(
     name: str, expected: Mapping[str, Expected], child: Tensors, allowed: float
 ) -> dict[str, Any]:
@@ -118,6 +136,7 @@ def _explained(
         before=before,
         arranged=own.arranged,
         others=_others(name, expected),
+        blocks=in_blocks(child.kind(name)),
     )
 
 
@@ -179,7 +198,7 @@ def _finiteness(broken: dict[str, int], differing: dict[str, dict[str, Any]]) ->
 
 def _values(
     differing: dict[str, dict[str, Any]],
-    files: dict[str, list[int]],
+    more: dict[str, Any],
     count: int,
     of: int,
     worst: float,
@@ -190,7 +209,7 @@ def _values(
         return Finding("weights.values", "passed", sentence, worst, 1.0)
     name = next(iter(differing))
     outcome: Outcome = "failed" if known else "not compared"
-    evidence = {"tensors": differing, "count": count, "of": of, "files": files}
+    evidence = {"tensors": differing, "count": count, "of": of, **more}
     sentence = (
         f"{_tensors(count)} of {of:,} {'differs' if count == 1 else 'differ'} from the parent's by "
         f"more than rounding explains, first {name}."
