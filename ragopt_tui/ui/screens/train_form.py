@@ -24,6 +24,7 @@ from ragopt_tui.ui.screens.pick import Pick
 from ragopt_tui.ui.train_choices import Choices, read_choices
 from ragopt_tui.ui.train_draft import Draft
 from ragopt_tui.ui.train_plan import PlanView, planned
+from ragopt_tui.ui.train_starting import start
 from ragopt_tui.ui.widgets.key_bar import KeyBar
 from ragopt_tui.ui.widgets.split_line import SplitLine
 from ragopt_tui.ui.widgets.train_form import FieldList, TrainForm, sentence
@@ -48,6 +49,7 @@ class TrainFormScreen(Screen[str | None]):
         self._title = title
         self._draft = self._began = draft
         self._choices = Choices()
+        self._planning = self._wanted = False
 
     def compose(self) -> ComposeResult:
         """Draw the form beside the YAML, and what is known of the run below."""
@@ -91,8 +93,13 @@ class TrainFormScreen(Screen[str | None]):
             self.query_one(TrainForm).mark(self._draft.errors[0].key)
             self.notify("It cannot start like this: see below.", severity="warning")
             return
+        if self._planning and not self._wanted:
+            self._wanted = True
+            self.notify("It starts once it has been checked; Ctrl+S again starts it at once.")
+            return
+        self._wanted = False
         try:
-            job = await asyncio.to_thread(_start, self._draft)
+            job = await asyncio.to_thread(start, self._draft.config, self._draft.text)
         except ConfigError as error:
             self._refused(error)
         except RagoptError as error:
@@ -211,17 +218,22 @@ class TrainFormScreen(Screen[str | None]):
     @work(exclusive=True, group="plan")
     async def _work_out(self) -> None:
         """Plan the run in a process of its own once it has been quiet for a moment."""
+        self._planning = self._wanted = False
         if self._draft.errors:
             self._show_plan(PlanView())
             return
+        self._planning = True
         self._show_plan(PlanView(lines=(("working out the plan…", "quiet"),)))
         await asyncio.sleep(_PLAN_SECONDS)
         draft = self._draft
         view = await planned(draft.text)
+        self._planning = False
         self._show_plan(view)
         if view.errors and draft is self._draft:
             self._draft = draft.with_errors(view.errors)
             self._show_errors()
+        elif self._wanted and draft is self._draft:
+            self.action_start_run()
 
     def _show_plan(self, view: PlanView) -> None:
         shown = self.query_one("#training-plan", Static)
@@ -253,12 +265,6 @@ class TrainFormScreen(Screen[str | None]):
 def _told(error: ConfigError, line: int) -> str:
     at = f"line {line}: " if line else ""
     return f"✗ {at}{' '.join(filter(None, [sentence(error), error.hint]))}"
-
-
-def _start(draft: Draft) -> str:
-    from ragopt_tui.training.starting import start_training
-
-    return start_training(draft.config, draft.text).id
 
 
 def _write_new(path: Path, text: str) -> None:
