@@ -178,7 +178,7 @@ def test_the_path_under_way(snap_compare: Compare, running: Job) -> None:
     async def walked(pilot: Pilot[Any]) -> None:
         await ready(pilot)
         await shown(pilot, "LoRA r16")
-        await shown(pilot, "merging")
+        await shown(pilot, "1 of 6 · merging")
 
     assert snap_compare(scripted_app(), terminal_size=WIDE, run_before=walked)
 
@@ -213,9 +213,9 @@ def test_the_end_of_the_path(snap_compare: Compare, end: str) -> None:
 def running() -> Iterator[Job]:
     """A job that merges, as another process would write it."""
     job, lock = _begun()
-    Reporter(job.folder.events_file).progress(
-        "merging", 6_200_000_000, 14_500_000_000, "bytes", "", 65.0
-    )
+    report = Reporter(job.folder.events_file)
+    report.begin_stage(1, 6)
+    report.progress("merging", 6_200_000_000, 14_500_000_000, "bytes", "", 65.0)
     yield job
     os.close(lock)
     shutil.rmtree(job.folder.path)
