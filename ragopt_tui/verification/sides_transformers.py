@@ -15,7 +15,6 @@ import numpy as np
 import torch
 import transformers
 from jinja2 import TemplateError
-from peft import PeftConfig, PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, GenerationConfig
 
 from ragopt_tui.chat.backends.transformers_loading import (
@@ -23,10 +22,9 @@ from ragopt_tui.chat.backends.transformers_loading import (
     has_tokenizer,
     load_tokenizer,
 )
-from ragopt_tui.conversion.adapted_model import ADAPTER_FILE, Adapter
+from ragopt_tui.conversion.adapted_model import Adapter
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.inspection import read_json
-from ragopt_tui.models.safetensors_header import read_safetensors_header
 from ragopt_tui.verification.sides import (
     Continuation,
     Dialogue,
@@ -39,8 +37,8 @@ from ragopt_tui.verification.sides import (
     rows_at_once,
     single_bos,
 )
+from ragopt_tui.verification.sides_adapters import adapter_rows, put_on
 
-_EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "word_embeddings.weight")
 _LENGTH_DEPENDENT = ("longrope", "dynamic", "su")
 
 
@@ -201,7 +199,7 @@ class TransformersSide:
 
     def _width(self, config: dict[str, Any]) -> int:
         text = config.get("text_config") if isinstance(config.get("text_config"), dict) else {}
-        rows = [_adapter_rows(adapter.folder) for adapter in self._adapters]
+        rows = [adapter_rows(adapter.folder) for adapter in self._adapters]
         return max(rows, default=0) or int((config | (text or {}))["vocab_size"])
 
     def _ends(self, config: dict[str, Any]) -> frozenset[int]:
@@ -278,49 +276,11 @@ class TransformersSide:
     def _adapted(self, model: Any) -> Any:  # noqa: ANN401 - each model has its own class
         if not self._adapters:
             return model
-        rows = max(_adapter_rows(adapter.folder) for adapter in self._adapters)
+        rows = max(adapter_rows(adapter.folder) for adapter in self._adapters)
         if rows and rows != model.get_input_embeddings().weight.shape[0]:
             model.resize_token_embeddings(rows, mean_resizing=False)
         with warnings.catch_warnings(action="ignore"):
             return put_on(model, self._adapters)
-
-
-def put_on(model: Any, adapters: Sequence[Adapter]) -> Any:  # noqa: ANN401 - each has its own class
-    """Let adapters act on a loaded model together, each with its weight, without merging them."""
-    adapted: Any = None
-    names = [f"adapter{number}" for number in range(len(adapters))]
-    for name, adapter in zip(names, adapters, strict=True):
-        config: Any = PeftConfig.from_pretrained(str(adapter.folder))
-        config.inference_mode = True
-        if adapted is None:
-            adapted = PeftModel(model, config, name)
-        else:
-            adapted.add_adapter(name, config)
-        result = adapted.load_adapter(str(adapter.folder), name, torch_device=str(model.device))
-        if result.missing_keys or result.unexpected_keys:
-            keys = sorted([*result.missing_keys, *result.unexpected_keys])
-            raise SideFailed(
-                f"The adapter {adapter.folder} does not fit its base: {len(keys)} of its tensors "
-                f"have no place there or are missing, among them {keys[0]}.",
-                "Choose the base that it was trained on.",
-                adapter.folder,
-            )
-        _weigh(adapted, name, adapter.weight)
-    adapted.base_model.set_adapter(names if len(names) > 1 else names[0])
-    return adapted
-
-
-def _weigh(model: Any, name: str, weight: float) -> None:  # noqa: ANN401 - PEFT has no types
-    for module in model.modules() if weight != 1.0 else ():
-        scaling = getattr(module, "scaling", None)
-        if isinstance(scaling, dict) and name in scaling:
-            scaling[name] *= weight
-
-
-def _adapter_rows(folder: Path) -> int:
-    """Give the rows of an embedding that an adapter brings whole, else 0."""
-    tensors = read_safetensors_header(folder / ADAPTER_FILE).tensors
-    return max((t.shape[0] for name, t in tensors.items() if name.endswith(_EMBEDDINGS)), default=0)
 
 
 def _numbers(logits: torch.Tensor) -> Logits:
