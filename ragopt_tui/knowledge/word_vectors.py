@@ -79,7 +79,7 @@ class WordVectors:
         unknown = list(dict.fromkeys(word for word in wanted if word not in self._places))
         if unknown:
             self._keep(unknown)
-        return self._kept[[self._places[word] for word in wanted]]
+        return self._kept[torch.tensor([self._places[word] for word in wanted])]
 
     def _keep(self, words: Sequence[str]) -> None:
         """Make the vectors of distinct words: the mean of their pieces' unit vectors."""
@@ -87,10 +87,13 @@ class WordVectors:
         if start + len(words) > len(self._kept):
             room = torch.empty(start + len(words), self._kept.shape[1])
             self._kept = torch.cat([self._kept[:start], room])
-        pieces = self._tokenizer.encode(words, is_pretokenized=True, add_special_tokens=False)
-        of_pieces = torch.nn.functional.normalize(self._table[pieces.ids].float() - self._centre)
+        encoded = self._tokenizer.encode(words, is_pretokenized=True, add_special_tokens=False)
+        ids = torch.tensor(encoded.ids, dtype=torch.long)
+        # Figures share few pieces, so each is looked up and normalised once.
+        pieces, places = torch.unique(ids, return_inverse=True)
+        of_pieces = torch.nn.functional.normalize(self._table[pieces].float() - self._centre)
         sums = torch.zeros(len(words), self._kept.shape[1])
-        sums.index_add_(0, torch.tensor(pieces.word_ids, dtype=torch.long), of_pieces)
+        sums.index_add_(0, torch.tensor(encoded.word_ids, dtype=torch.long), of_pieces[places])
         self._kept[start : start + len(words)] = torch.nn.functional.normalize(sums)
         self._places |= {word: start + n for n, word in enumerate(words)}
 
