@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A checkpoint: the variant that it is, whether it evaluated best so far, and is still there."""
+    """A checkpoint: the variant that it is, whether it evaluated best, and is still there."""
 
     step: int
     variant: str
@@ -76,7 +77,7 @@ class RunDetails:
         return Details(
             warned(row_of(run), self._curves),
             tuple(_sample(event) for event in self._curves.samples),
-            tuple(_kept(event, there) for event in reversed(self._curves.checkpoints)),
+            tuple(_kept(self._curves.checkpoints, there)),
             tuple(sorted(self._told(), key=lambda each: each.time)),
             yaml_of(run),
             _tail(run.job.log_file),
@@ -101,9 +102,12 @@ def _sample(event: dict[str, Any]) -> Sample:
     return Sample(int(event["step"]), _text(event, "prompt"), _text(event, "text"))
 
 
-def _kept(event: dict[str, Any], there: set[str]) -> Kept:
-    variant = str(event.get("variant", ""))
-    return Kept(int(event["step"]), variant, bool(event.get("best")), variant in there)
+def _kept(events: list[dict[str, Any]], there: set[str]) -> Iterator[Kept]:
+    """Give the checkpoints, the newest first; of those that were the best the last one is it."""
+    best = max((int(event["step"]) for event in events if event.get("best")), default=-1)
+    for event in reversed(events):
+        step, variant = int(event["step"]), str(event.get("variant", ""))
+        yield Kept(step, variant, step == best, variant in there)
 
 
 def _variants() -> set[str]:

@@ -249,7 +249,7 @@ async def test_an_ended_run_is_removed_only_when_that_is_confirmed() -> None:
 async def test_a_checkpoint_of_a_run_answers_in_the_chat(monkeypatch: pytest.MonkeyPatch) -> None:
     run = made_run("aaaa")
     run.log(10)
-    run.checkpoint("builtin-q8_0")
+    run.checkpoint("builtin-q8_0", best=True)
     run.log(10)
     run.checkpoint("builtin", best=True)
     app = scripted_app()
@@ -257,6 +257,7 @@ async def test_a_checkpoint_of_a_run_answers_in_the_chat(monkeypatch: pytest.Mon
         await opened(pilot, 1)
         await pilot.press("enter", "right")
         await shown(pilot, "★ best")
+        assert screen_text(app).count("★ best") == 1
         await pilot.press("down", "enter")
         await until(pilot, lambda: main_screen(app).variant_id == "builtin-q8_0")
         await shown(pilot, "Ask about")

@@ -67,6 +67,7 @@ class TrainPane(ActingPane):
         self._view = View()
         self._whole = Window(0, 1)
         self._drawn: list[Content] = []
+        self._followed: set[str] = set()
         self._go_to = ""
         self._again = asyncio.Event()
 
@@ -243,6 +244,7 @@ class TrainPane(ActingPane):
                 self._go_to = ""
             else:
                 self._fill(marked.id if marked else "")
+        self._follow_new_jobs()
         self._whole = look.whole
         board = self.query_one(ChartBoard)
         board.pictures = look.pictures
@@ -268,6 +270,13 @@ class TrainPane(ActingPane):
     def _pan(self, share: float) -> None:
         if self._view.window is not None:
             self._change(window=panned(self._view.window, self._whole, share))
+
+    def _follow_new_jobs(self) -> None:
+        """Have the app follow runs that were begun elsewhere, such as by a command."""
+        under_way = {row.job for row in self._rows if row.under_way}
+        if under_way - self._followed:
+            self.follow_jobs()
+        self._followed = under_way
 
     def _change(self, **changed: Any) -> None:  # noqa: ANN401 - fields of View
         self._view = replace(self._view, **changed)
