@@ -343,13 +343,13 @@ def make_adapter(folder: Path, base: Path, number: int, options: dict[str, Any])
     adapted = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **(values | options)))
     with torch.no_grad():
         for name, parameter in adapted.named_parameters():
-            if "lora_" in name:
+            if "magnitude" in name:
+                parameter.mul_(1 + 0.1 * torch.randn_like(parameter))
+            elif "lora_" in name:
                 width = max(parameter.shape)
                 parameter.normal_(std=width**-0.5 if "lora_A" in name else 0.02)
             elif "modules_to_save" in name:
                 parameter.add_(torch.randn_like(parameter) * 0.2 * parameter.std())
-            elif "magnitude" in name:
-                parameter.mul_(1 + 0.1 * torch.randn_like(parameter))
     adapted.save_pretrained(folder)
     AutoTokenizer.from_pretrained(base).save_pretrained(folder)
     return folder

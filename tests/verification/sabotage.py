@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from gguf import GGMLQuantizationType
+from gguf import GGMLQuantizationType, dequantize
 from gguf import quantize as in_blocks
 from safetensors.torch import load_file, save_file
 
@@ -578,7 +578,7 @@ def _replaced(values: np.ndarray) -> np.ndarray:
     return torch.randn(values.shape).numpy() * values.std()
 
 
-# ---- faults that were written after the causes, to see how these do on what is new
+# ---- faults that no cause was made for
 
 
 @fault("the adapter's layers shifted by one", LLAMA, "misplaced change")
@@ -795,3 +795,112 @@ def _temperature(chain: Chain, folder: Path) -> Case:
             changed(arrays, f"blk.{layer}.attn_q_norm.weight", lambda values: values * 1.4)
 
     return _gguf(chain, folder, scale)
+
+
+@fault("nine tenths of DoRA's change", "mistral dora", "wrong scale")
+def _third_dora(chain: Chain, folder: Path) -> Case:
+    base = weights_of(chain.base)
+
+    def smaller(weights: Weights) -> None:
+        for name, tensor in weights.items():
+            weights[name] = (base[name] + 0.9 * (tensor - base[name]).float()).to(tensor.dtype)
+
+    return _merged(chain, folder, smaller)
+
+
+@fault(
+    "embedding of the base under a trained one", "qwen3 untied embedding and head", "lost embedding"
+)
+def _third_embedding(chain: Chain, folder: Path) -> Case:
+    name = "model.embed_tokens.weight"
+    return _merged(chain, folder, lambda w: w | {name: weights_of(chain.base)[name]})
+
+
+@fault("heads of attention's output exchanged", LLAMA, "moved columns")
+def _third_columns(chain: Chain, folder: Path) -> Case:
+    order = [*range(128, 256), *range(128)]
+
+    def exchange(weights: Weights) -> None:
+        name = "model.layers.0.self_attn.o_proj.weight"
+        weights[name] = weights[name][:, order]
+
+    return _merged(chain, folder, exchange)
+
+
+@fault("one byte of the vocabulary changed", TIED, "another vocabulary", "swapped token ids")
+def _third_token(chain: Chain, folder: Path) -> Case:
+    def spoil(fields: Fields) -> None:
+        fields["tokenizer.ggml.tokens"][350] += "x"
+
+    return _gguf(chain, folder, fields=spoil)
+
+
+@fault("merges in another order", TIED, "other merges")
+def _third_merges(chain: Chain, folder: Path) -> Case:
+    def reverse(fields: Fields) -> None:
+        fields["tokenizer.ggml.merges"] = fields["tokenizer.ggml.merges"][::-1]
+
+    return _gguf(chain, folder, fields=reverse)
+
+
+@fault("fewer heads of keys in the header", LLAMA, "wrong shape in header")
+def _third_heads(chain: Chain, folder: Path) -> Case:
+    key = "llama.attention.head_count_kv"
+    return _gguf(chain, folder, fields=lambda f: f.update({key: 1}))
+
+
+@fault("quantised twice over", LLAMA, "coarser values", "quantised from another model")
+def _third_twice(chain: Chain, folder: Path) -> Case:
+    def coarse(arrays: Arrays) -> None:
+        for name, (_, kind) in list(arrays.items()):
+            if kind == GGMLQuantizationType.BF16:
+                changed(arrays, name, _through_q4)
+
+    rough = copy_gguf(chain.gguf, folder / "rough.gguf", coarse)
+    target = folder / chain.quantised.name
+    report = Reporter(folder / "events.jsonl")
+    quantize(rough, target, quantisation(chain.recipe.to), report)
+    return _case(chain, "quantised", target)
+
+
+def _through_q4(values: np.ndarray) -> np.ndarray:
+    kind = GGMLQuantizationType.Q4_0
+    restored: np.ndarray = dequantize(in_blocks(values.astype(np.float32), kind), kind)
+    return restored
+
+
+@fault("norms of two places exchanged", LLAMA, "exchanged tensors")
+def _third_norms(chain: Chain, folder: Path) -> Case:
+    def exchange(weights: Weights) -> None:
+        for layer in range(2):
+            one = f"model.layers.{layer}.input_layernorm.weight"
+            other = f"model.layers.{layer}.post_attention_layernorm.weight"
+            weights[one], weights[other] = weights[other], weights[one]
+
+    return _merged(chain, folder, exchange)
+
+
+@fault("generation that ends at another token", LLAMA, "wrong EOS")
+def _third_generation(chain: Chain, folder: Path) -> Case:
+    case = _merged(chain, folder)
+    edit_json(folder / "child" / "generation_config.json", lambda v: v | {"eos_token_id": 7})
+    return case
+
+
+@fault("attention's biases left out", "qwen2 untied yarn", "lost biases")
+def _third_biases(chain: Chain, folder: Path) -> Case:
+    return _merged(
+        chain, folder, lambda w: {n: 0 * t if n.endswith("bias") else t for n, t in w.items()}
+    )
+
+
+@fault(
+    "an original context that was forgotten",
+    "qwen2 untied yarn",
+    "wrong rope scaling",
+    "lost rope scaling",
+)
+def _third_context(chain: Chain, folder: Path) -> Case:
+    rope = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0,
+            "original_max_position_embeddings": 512}  # fmt: skip
+    return _merged(chain, folder, rope_parameters=rope)

@@ -114,9 +114,8 @@ def _tokens_off(pairs: list[list[Any]], ours: int, theirs: int) -> Finding:
         sentence = f"There are {ours:,} tokens instead of {theirs:,}."
     else:
         number, got, wanted = pairs[0]
-        sentence = (
-            f"{len(pairs):,} tokens have another text: {number} is {got!r} instead of {wanted!r}."
-        )
+        many = "token has" if len(pairs) == 1 else "tokens have"
+        sentence = f"{len(pairs):,} {many} another text: {number} is {got!r} instead of {wanted!r}."
     return Finding("vocabulary.tokens", "failed", sentence, len(pairs), 0, evidence)
 
 
