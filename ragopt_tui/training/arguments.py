@@ -12,6 +12,8 @@ from trl.trainer.sft_config import SFTConfig
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.training.config import TrainingConfig
 
+# The same steps, without copies of all that is trained.
+_FUSED = {"adamw_torch": "adamw_torch_fused"}
 _PACKAGES = {
     "tensorboard": ("tensorboard", "tensorboardX"),
     "wandb": ("wandb",),
@@ -42,7 +44,7 @@ def training_arguments(
         "warmup_steps": _steps(chosen.warmup_steps),
         "weight_decay": chosen.weight_decay,
         "max_grad_norm": chosen.max_grad_norm,
-        "optim": chosen.optim,
+        "optim": _FUSED.get(chosen.optim, chosen.optim) if gpu else chosen.optim,
         "neftune_noise_alpha": chosen.neftune_noise_alpha or None,
         "gradient_checkpointing": chosen.gradient_checkpointing,
         "gradient_checkpointing_kwargs": {"use_reentrant": False},

@@ -85,5 +85,7 @@ def _use_only(devices: Devices) -> None:
     # TRL would report its use, and trackers and tokenizers would say more than the log needs.
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Threads that spin while they wait slow each other down where anything else is at work.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("WANDB_SILENT", "true")
     os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, set_seed
 
 from ragopt_tui.chat.backends.transformers_loading import LOADING_ERRORS, cannot_load
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.models.machine import fast_bfloat16
 from ragopt_tui.training.adapter_config import lora_config
 from ragopt_tui.training.config import TrainingConfig
 from ragopt_tui.training.head import free_originals
@@ -38,13 +39,19 @@ class Precision:
         return next(name for name, dtype in _DTYPES.items() if dtype == self.computed)
 
 
-def precision_of(config: TrainingConfig, gpu: bool) -> Precision:
-    """Give the formats of a run; raises RagoptError for one that the device cannot compute in."""
+def precision_of(config: TrainingConfig, gpu: bool, stored: str = "") -> Precision:
+    """Give the formats of a run on a base whose weights are `stored` in a format.
+
+    `auto` on a processor is bf16 for an adapter where the processor multiplies in it and the base
+    is stored in it, as in the chat: that takes little more than half the time of fp32. Raises
+    RagoptError for a format that the device cannot compute in.
+    """
     wanted = config.training.dtype
-    if wanted == "auto":
-        wanted = "fp32"
-        if gpu:
-            wanted = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    if wanted == "auto" and gpu:
+        wanted = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    elif wanted == "auto":
+        fast = config.method == "lora" and stored == "bf16" and fast_bfloat16()
+        wanted = "bf16" if fast else "fp32"
     if wanted == "fp16" and not gpu:
         raise RagoptError(
             "dtype fp16 needs a GPU: a processor does not train in it.", "Set dtype to auto."

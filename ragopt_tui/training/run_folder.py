@@ -105,10 +105,13 @@ class RunFolder:
         return next((each for each in self.checkpoints() if each.step == step), None)
 
     def begin(self, step: int) -> Path:
-        """Give the path at which the checkpoint of a step grows unseen; removes what was left there."""
-        aside = self.checkpoints_folder / f".new-{step}"
-        shutil.rmtree(aside, ignore_errors=True)
-        return aside
+        """Give the path at which the checkpoint of a step grows unseen.
+
+        What a process that was killed left growing is removed.
+        """
+        for left in self.checkpoints_folder.glob(".new-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        return self.checkpoints_folder / f".new-{step}"
 
     def complete(self, aside: Path, state: RunState) -> Checkpoint:
         """Make a grown checkpoint visible, in place of one of the same step."""

@@ -87,7 +87,8 @@ class _Session:
         self._begun = _last(task.run)
         ready = self._ready = prepared(task, self._store, report)
         report.progress("loading the model", 0, None, "")
-        precision = precision_of(task.config, task.gpu)
+        stored = ready.base.record.facts.dtype
+        precision = precision_of(task.config, task.gpu, stored)
         # DeepSpeed must know of them before a model is loaded, as its processes of each other.
         arguments = training_arguments(
             task.config, task.run.path, computed=precision.name, gpu=task.gpu,
