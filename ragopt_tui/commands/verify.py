@@ -9,13 +9,14 @@ from pathlib import Path
 
 from ragopt_tui.commands.following import result_of
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.models.standing import is_peft_adapter
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.plaintext import one_line
 from ragopt_tui.settings import folders
 from ragopt_tui.verification.checking import parent_of
 from ragopt_tui.verification.numbers import histogram_rows, limit, number, worst_first
 from ragopt_tui.verification.report import Report
-from ragopt_tui.verification.starting import indexed, start_verify
+from ragopt_tui.verification.starting import indexed, start_comparing_merges, start_verify
 from ragopt_tui.verification.stored import stored_report
 from ragopt_tui.verification.words import MARKS, OUTCOME_MARKS, VERDICTS
 
@@ -28,15 +29,21 @@ _LONGEST = 300
 
 
 def verify(name: str, against: str, docs: str, as_json: bool) -> int:
-    """Compare a variant with another, print the report, and give the exit code of its verdict."""
+    """Compare a variant with another, print the report, and give the exit code of its verdict.
+
+    Of an adapter it is measured what it is best merged into, if it was trained in 4 bits.
+    """
     store = VariantStore(folders().models)
     child = store.record(store.find(name).id)
+    if is_peft_adapter(child) and not against:
+        result = result_of(
+            start_comparing_merges(child.variant.id, child.variant.name, _indexed(docs))
+        )
+        print(json.dumps(result, ensure_ascii=False) if as_json else result["message"])
+        return 0
     other = store.find(against).id if against else ""
     parent = parent_of(store, child, other)
-    texts = indexed(Path(docs).expanduser()) if docs else ""
-    if docs and not texts:
-        raise RagoptError(f"{docs} is not indexed.", f"Run `ragopt-tui index {docs}` first.")
-    result_of(start_verify(child.variant.id, child.variant.name, other, texts))
+    result_of(start_verify(child.variant.id, child.variant.name, other, _indexed(docs)))
     report = stored_report(store, child.variant.id)
     if report is None:
         raise RagoptError(f"The report of {child.variant.name} is gone.", "Verify it again.")
@@ -45,6 +52,13 @@ def verify(name: str, against: str, docs: str, as_json: bool) -> int:
     else:
         print("\n".join(_lines(report, child.variant.name, parent.variant.name)))
     return EXIT_CODES[report.verdict]
+
+
+def _indexed(docs: str) -> str:
+    texts = indexed(Path(docs).expanduser()) if docs else ""
+    if docs and not texts:
+        raise RagoptError(f"{docs} is not indexed.", f"Run `ragopt-tui index {docs}` first.")
+    return texts
 
 
 def _lines(report: Report, child: str, parent: str) -> Iterator[str]:

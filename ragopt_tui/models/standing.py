@@ -41,6 +41,11 @@ class Standing:
         return bool(self.verdict) and not self.stale
 
 
+def is_peft_adapter(record: VariantRecord) -> bool:
+    """Whether a variant is an adapter as training leaves it, which can be merged."""
+    return record.variant.kind == "adapter" and record.facts.format == "safetensors"
+
+
 def can_be_verified(record: VariantRecord) -> bool:
     """Whether a variant is of a kind that is made from another: merged, GGUF, or with a parent.
 
@@ -91,6 +96,13 @@ def earlier_steps(record: VariantRecord) -> list[dict[str, Any]]:
     """Give the summaries of the verifications of what stood between and is gone, in order."""
     before = (record.verification or {}).get("before")
     return [each for each in before if isinstance(each, dict)] if isinstance(before, list) else []
+
+
+def merge_targets_of(record: VariantRecord) -> dict[str, Any] | None:
+    """Give what was measured of merging an adapter, None where that was not or holds no longer."""
+    merging = (record.verification or {}).get("merging")
+    holds = isinstance(merging, dict) and merging.get("state") == file_state(record)
+    return merging if holds else None
 
 
 def file_state(record: VariantRecord) -> str:

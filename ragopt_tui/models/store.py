@@ -183,6 +183,14 @@ class VariantStore(VariantReader):
 
         return self._change(id, with_earlier)
 
+    def keep_merge_targets(self, id: str, measured: Mapping[str, Any]) -> VariantRecord:
+        """Keep with an adapter how near a merge into each form of its base comes to it.
+
+        `measured` has the `state` of its files, by which `merge_targets_of` knows whether it holds.
+        """
+        kept = {"merging": dict(measured)}
+        return self._change(id, lambda record: replace(record, verification=kept))
+
     def set_files(self, id: str, files: Iterable[VariantFile]) -> VariantRecord:
         """Keep the files of a variant, with the hashes that were computed."""
         return self._change(id, lambda record: replace(record, files=tuple(files)))

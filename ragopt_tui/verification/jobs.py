@@ -13,7 +13,7 @@ from ragopt_tui.conversion import jobs as making
 from ragopt_tui.conversion.steps import Check, Workshop
 from ragopt_tui.jobs.events import Reporter
 from ragopt_tui.models.record import VariantRecord
-from ragopt_tui.models.standing import Standing, standing_of
+from ragopt_tui.models.standing import Standing, file_state, standing_of
 from ragopt_tui.verification.checking import Checking, parent_of, verify_and_keep
 from ragopt_tui.verification.words import outcome
 
@@ -38,6 +38,25 @@ def verify_variant(parameters: dict[str, Any], report: Reporter) -> dict[str, An
         "message": outcome(child.variant.name, parent.variant.name, found),
     }
     return result | ({"problem": result["message"]} if found.verdict == "broken" else {})
+
+
+def compare_merging(parameters: dict[str, Any], report: Reporter) -> dict[str, Any]:
+    """Measure what the adapter `variant` is best merged into, if it was trained in 4 bits."""
+    from ragopt_tui.verification.merge_targets import compare_merge_targets
+
+    store = making.workshop(report).store
+    adapter = store.record(parameters["variant"])
+    texts = making.passages_of(parameters["docs"])
+    found = compare_merge_targets(store, adapter, texts, report)
+    measured = {
+        "original": found.original,
+        "nf4": found.nf4,
+        "nearer": found.nearer,
+        "sentence": found.sentence,
+        "state": file_state(adapter),
+    }
+    store.keep_merge_targets(adapter.variant.id, measured)
+    return {"variant": adapter.variant.id, "message": found.sentence, **measured}
 
 
 def merge(parameters: dict[str, Any], report: Reporter) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ragopt_tui.jobs.job import Job
 from ragopt_tui.plaintext import one_line
 
 KIND = "verify"
-_TARGET = "ragopt_tui.verification.jobs:verify_variant"
+_JOBS = "ragopt_tui.verification.jobs"
 
 
 def indexed(docs: Path | None) -> str:
@@ -30,4 +30,13 @@ def start_verify(id: str, name: str, against: str = "", docs: str = "") -> Job:
     `name` is for the title; `docs` is an indexed folder whose texts are compared on.
     """
     parameters = {"variant": id, "against": against, "docs": docs}
-    return supervisor.start(KIND, f"verify {one_line(name, 80)}", _TARGET, parameters)
+    return supervisor.start(
+        KIND, f"verify {one_line(name, 80)}", f"{_JOBS}:verify_variant", parameters
+    )
+
+
+def start_comparing_merges(id: str, name: str, docs: str = "") -> Job:
+    """Start measuring what an adapter that was trained in 4 bits is best merged into."""
+    title = f"compare merges of {one_line(name, 80)}"
+    parameters = {"variant": id, "docs": docs}
+    return supervisor.start(KIND, title, f"{_JOBS}:compare_merging", parameters)

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from ragopt_tui.jobs.folder import JobResult
 from ragopt_tui.jobs.job import Job
+from ragopt_tui.models.standing import file_state
 from ragopt_tui.ui.app import RagoptApp
 from ragopt_tui.ui.screens.models import Models
 from ragopt_tui.ui.screens.pick import Pick
@@ -18,12 +19,12 @@ from tests.ui.library_records import put
 from tests.ui.made_reports import BROKEN, DEGRADED, QUANTISED, VERIFIED, keep, put_made, store
 from tests.ui.scripted import ScriptedEngine, scripted_app
 from tests.ui.test_models import machine, marked, opened
-from tests.ui.test_shipping import written_job
+from tests.ui.test_shipping import disk, written_job
 from tests.ui.test_snapshots import SMALL, WIDE, Compare, _still
 from tests.ui.test_snapshots_models import estimated
 from tests.ui.waiting import ready, screen_text, shown, until
 
-__all__ = ["_still", "machine"]
+__all__ = ["_still", "disk", "machine"]
 SIZE = (120, 36)
 REPORTS = {"verified": VERIFIED, "degraded": DEGRADED, "broken": BROKEN}
 
@@ -106,14 +107,42 @@ async def test_a_variant_is_compared_with_what_it_was_made_from_or_with_another(
 
 
 @pytest.mark.parametrize(
-    ("typed", "offered"), [("merged", True), ("lora", False), ("workshop", False)]
+    ("typed", "offered"), [("merged", True), ("lora", True), ("workshop", False)]
 )
-async def test_only_what_is_made_from_another_can_be_verified(typed: str, offered: bool) -> None:
+async def test_what_is_made_from_another_can_be_verified_and_so_can_merging_an_adapter(
+    typed: str, offered: bool
+) -> None:
     put_made()
     app = scripted_app()
     async with app.run_test(size=(160, 45)) as pilot:
         await marked(pilot, typed)
         await until(pilot, lambda: ("^y Verify" in screen_text(app)) == offered)
+
+
+async def test_merges_of_an_adapter_are_measured_and_the_nearer_one_is_chosen_for_gguf(
+    monkeypatch: pytest.MonkeyPatch, disk: None
+) -> None:
+    put_made()
+    told: list[Any] = []
+
+    def start(*values: Any) -> Job:
+        told.append(values)
+        measured = {"nf4": 0.0004, "original": 0.024, "nearer": "nf4", "sentence": "Merge so."}
+        state = {"state": file_state(store().record("fin-qa"))}
+        store().keep_merge_targets("fin-qa", measured | state)
+        return written_job(JobResult("finished", "Merge so."))
+
+    monkeypatch.setattr("ragopt_tui.verification.starting.start_comparing_merges", start)
+    app = scripted_app()
+    async with app.run_test(size=(160, 45)) as pilot:
+        await marked(pilot, "lora")
+        await pilot.press("ctrl+y")
+        await shown(pilot, "trained on a base in 4 bits (QLoRA)?")
+        await pilot.press("enter")
+        await shown(pilot, "Merge so.")
+        assert told == [("fin-qa", "fin-qa [second try]", "")]
+        await pilot.press("ctrl+l")
+        await shown(pilot, "[x] N  onto the base in 4 bits, for QLoRA (KL 0.0004, else 0.024)")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.models.standing import can_be_verified
 from ragopt_tui.ui.screens.model_keeping import ModelKeepingScreen
 from ragopt_tui.ui.wording import count, shorten
 
@@ -196,5 +197,8 @@ class ModelAddingScreen(ModelKeepingScreen):
         self.notify(said, timeout=10, markup=False)
 
     def _say_added(self, record: VariantRecord) -> None:
-        problem = f" {record.variant.problem}" if record.variant.problem else ""
-        self.notify(f"Added: {record.variant.name}.{problem}", timeout=6, markup=False)
+        more = record.variant.problem
+        if not more and can_be_verified(record) and record.variant.parent:
+            more = f"Ctrl+Y compares it with {self.library.shelf.name(record.variant.parent)}."
+        said = " ".join(filter(None, [f"Added: {record.variant.name}.", more]))
+        self.notify(said, timeout=6, markup=False)

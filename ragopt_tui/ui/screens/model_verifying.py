@@ -20,9 +20,11 @@ class ModelVerifyingScreen(ModelShippingScreen):
     """Verifies the marked variant, and opens its report."""
 
     def can_verify(self) -> bool:
-        """Whether the marked variant can be compared with another."""
+        """Whether the marked variant can be compared with another, or its merges can."""
         entry = self.marked()
-        return entry is not None and entry.standing is not None and not entry.variant.problem
+        if entry is None or entry.variant.problem:
+            return False
+        return entry.standing is not None or self._can_merge(entry)
 
     def has_report(self) -> bool:
         """Whether the marked variant was verified, be it long ago."""
@@ -36,6 +38,9 @@ class ModelVerifyingScreen(ModelShippingScreen):
         entry = self.marked()
         if entry is None or not self.can_verify():
             self.notify("Merged models and GGUF files are compared with what they were made from.")
+            return
+        if self._can_merge(entry):
+            self._ask_comparing_merges(entry)
             return
         variant, parents = entry.variant, self._parents(entry)
         if not parents:
@@ -71,6 +76,27 @@ class ModelVerifyingScreen(ModelShippingScreen):
         ]
         origins = _origins(entry)
         return sorted(others, key=lambda each: each.variant.id not in origins)
+
+    def _can_merge(self, entry: Entry) -> bool:
+        from ragopt_tui.models.standing import is_peft_adapter
+
+        return is_peft_adapter(entry.record) and bool(entry.variant.parent)
+
+    def _ask_comparing_merges(self, entry: Entry) -> None:
+        from ragopt_tui.ui.screens.confirm import Confirm
+        from ragopt_tui.verification.starting import indexed, start_comparing_merges
+
+        variant, docs = entry.variant, cast("RagoptApp", self.app).docs
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._begin(lambda: start_comparing_merges(variant.id, variant.name, indexed(docs)))
+
+        question = (
+            f"Was {shorten(variant.name, 40)} trained on a base in 4 bits (QLoRA)?\n\n"
+            "Then both ways to merge it are measured, and making a GGUF file takes the nearer one."
+        )
+        self.app.push_screen(Confirm(question, "Measure"), answered)
 
     def _verify(self, id: str, name: str, against: str, docs: Path | None) -> None:
         from ragopt_tui.verification.starting import indexed, start_verify

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -19,9 +19,11 @@ from textual.widgets import OptionList, Static
 from ragopt_tui.conversion.path import bytes_needed, result_bytes
 from ragopt_tui.conversion.quantisations import QUANTISATIONS, Quantisation
 from ragopt_tui.models.record import VariantRecord
+from ragopt_tui.models.standing import merge_targets_of
 from ragopt_tui.settings import folders
 from ragopt_tui.ui.variant_words import size
 from ragopt_tui.ui.wording import MUTED, shorten
+from ragopt_tui.verification.words import divergence
 
 _USUAL = "Q4_K_M"
 
@@ -57,7 +59,9 @@ class Shipping(ModalScreen[Shipment | None]):
         super().__init__()
         self._start, self._model, self._docs = start, model, docs
         self._free: int | None = None
-        self._wanted = {"importance": False, "keep": False, "verify": True, "nf4": False}
+        self._merging = merge_targets_of(start)
+        nf4 = bool(self._merging) and (self._merging or {}).get("nearer") == "nf4"
+        self._wanted = {"importance": False, "keep": False, "verify": True, "nf4": nf4}
 
     def compose(self) -> ComposeResult:
         """Draw the quantisations, what can be had with them, and what the disk must hold."""
@@ -133,7 +137,7 @@ class Shipping(ModalScreen[Shipment | None]):
             "importance": f"D  what matters in {docs} loses least",
             "keep": "K  keep each step",
             "verify": "V  compare each step with what it was made from",
-            "nf4": "N  onto the base in 4 bits, as QLoRA trained it",
+            "nf4": "N  onto the base in 4 bits, for QLoRA" + _measured(self._merging),
         }
         if self._start.variant.kind != "adapter":
             del about["nf4"]
@@ -149,6 +153,15 @@ class Shipping(ModalScreen[Shipment | None]):
         style = "$text-warning" if problem else MUTED
         said = Content.styled(f"! {sentence}" if problem else sentence, style)
         self.query_one("#disk", Static).update(said)
+
+
+def _measured(merging: dict[str, Any] | None) -> str:
+    """Say how near each merge comes to the live 4-bit model, where that was measured."""
+    if merging is None:
+        return ""
+    both = merging.get("nf4"), merging.get("original")
+    nf4, original = (divergence(each) if isinstance(each, float) else "" for each in both)
+    return f" (KL {nf4}, else {original})" if nf4 and original else ""
 
 
 def _row(each: Quantisation, model: VariantRecord) -> Content:

@@ -14,7 +14,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from ragopt_tui.models.record import LoraFacts, VariantRecord
-from ragopt_tui.models.standing import Standing
+from ragopt_tui.models.standing import Standing, merge_targets_of
 from ragopt_tui.plaintext import one_line, without_controls
 from ragopt_tui.ui.model_rows import badge_style
 from ragopt_tui.ui.model_shelf import Entry, Shelf
@@ -127,6 +127,7 @@ def _lora(lora: LoraFacts | None) -> Iterator[tuple[str, str]]:
 
 
 def _kept(record: VariantRecord) -> Iterator[tuple[str, str]]:
+    yield "Merging", str((merge_targets_of(record) or {}).get("sentence") or "")
     yield "Tags", ", ".join(record.tags)
     yield "Note", record.note
     for name, value in record.settings.to_json().items():
