@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
@@ -24,7 +25,7 @@ from ragopt_tui.models.variant import Variant, builtin_variants
 from ragopt_tui.plaintext import one_line
 from ragopt_tui.settings import Settings, folders, save_setting
 from ragopt_tui.ui import messages
-from ragopt_tui.ui.actions import ACTIONS
+from ragopt_tui.ui.actions import ACTIONS, Action
 from ragopt_tui.ui.archive import Archive
 from ragopt_tui.ui.keys import bindings, remapped, tell_alt_numbers
 from ragopt_tui.ui.library import Library
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 _TERMINAL_SECONDS = 2.0
 _FIRST_FRAME_SECONDS = 0.3
+_PANES = ("documents", "training")
 
 
 class RagoptApp(App[None], inherit_bindings=False):
@@ -125,17 +127,31 @@ class RagoptApp(App[None], inherit_bindings=False):
             await self._engine.close()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Offer what the open screen can do, and what works anywhere."""
+        """Offer what the open screen and the open tab can do, and what works anywhere."""
         for action in self.actions:
             if action.name == "commands":
                 continue
-            where = "app" if action.scope == "app" else "screen"
-            if hasattr(self if where == "app" else screen, f"action_{action.name}"):
+            node = self._able(screen, action)
+            if node is not None:
                 yield SystemCommand(
                     action.title,
                     action.help,
-                    lambda call=f"{where}.{action.name}": self.call_later(self.run_action, call),
+                    lambda call=action.name, on=node: self.call_later(self.run_action, call, on),
                 )
+
+    def _able(self, screen: Screen[object], action: Action) -> DOMNode | None:
+        """Give what an action can be done on now; None where it has no place."""
+        name = f"action_{action.name}"
+        if action.scope == "app":
+            return self if hasattr(self, name) else None
+        if hasattr(screen, name):
+            return screen
+        focused = screen.focused
+        if action.scope in _PANES and focused is not None:
+            for node in focused.ancestors_with_self:
+                if hasattr(node, name) and node.check_action(action.name, ()):
+                    return node
+        return None
 
     def action_show_help(self) -> None:
         """Show every key and command."""

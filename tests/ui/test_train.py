@@ -144,6 +144,21 @@ async def test_marked_runs_are_compared_each_under_its_letter() -> None:
     second.die()
 
 
+async def test_the_palette_offers_what_can_be_done_with_the_marked_run() -> None:
+    run = made_run("aaaa")
+    run.log(20)
+    app = scripted_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot, 1)
+        offered = {command.title for command in app.get_system_commands(app.screen)}
+        assert {"New training run", "Logarithmic axis", "Data sets"} <= offered
+        await pilot.press("ctrl+p")
+        await shown(pilot, "Search for commands")
+        await pilot.press(*"logarith", "enter")
+        await until(pilot, lambda: "log" in screen_text(app).splitlines()[2])
+    run.die()
+
+
 async def test_a_run_that_diverges_says_so_with_what_to_change() -> None:
     run = made_run("aaaa")
     run.log(100)
