@@ -37,6 +37,9 @@ ERROR = "E: "
 _WORKER = "ragopt_tui.verification.sides_gguf_worker"
 _TAIL_BYTES = 8192
 _LONGEST_REASON = 240
+# A debugger's trace would follow the words that say what is wrong; threads that wait for each other
+# without sleeping take many times as long where others compute too.
+_ENVIRONMENT = {"GGML_NO_BACKTRACE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 _SECONDS_TO_END = 5.0
 _PULSE_SECONDS = 0.5
 _READ_BYTES = 1 << 20
@@ -191,8 +194,7 @@ class GgufSide:
             stdout=subprocess.PIPE,
             stderr=self._words,
             bufsize=0,
-            # A debugger's trace would follow the words that say what is wrong.
-            env=os.environ | {"GGML_NO_BACKTRACE": "1"},
+            env=_ENVIRONMENT | os.environ,
         )
         self._write(
             {
