@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+_LEAST_PACE_SECONDS = 3.0
+
 JsonValue = str | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 
 
@@ -71,6 +73,7 @@ class Reporter:
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
         self._place = ""
+        self._pace = _Pace()
 
     def begin_stage(self, number: int, of: int) -> None:
         """Have all further progress be that of stage `number`, from 1, of so many."""
@@ -93,7 +96,12 @@ class Reporter:
         detail: str = "",
         eta_seconds: float | None = None,
     ) -> None:
-        """Append a `progress` event, which `Job.progress` reads back."""
+        """Append a `progress` event, which `Job.progress` reads back.
+
+        The seconds left are estimated from the pace of the stage where they are not given.
+        """
+        left = self._pace.left(stage, done, total)
+        eta_seconds = left if eta_seconds is None else eta_seconds
         eta = None if eta_seconds is None else round(eta_seconds, 1)
         self.event(
             "progress",
@@ -127,6 +135,27 @@ class Reporter:
     def close(self) -> None:
         """Close the events file."""
         os.close(self._fd)
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How fast a stage goes on, from the first that was said of it."""
+
+    stage: str = ""
+    begun: float = 0.0
+    first: float = 0.0
+    last: float = 0.0
+
+    def left(self, stage: str, done: float, total: float | None) -> float | None:
+        """Estimate the seconds left of a stage; None while too little is known."""
+        now = time.monotonic()
+        if stage != self.stage or done < self.last:
+            self.stage, self.begun, self.first = stage, now, done
+        self.last = done
+        taken, gained = now - self.begun, done - self.first
+        if total is None or gained <= 0 or taken < _LEAST_PACE_SECONDS:
+            return None
+        return taken / gained * max(0.0, total - done)
 
 
 class EventReader:
