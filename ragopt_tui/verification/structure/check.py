@@ -21,6 +21,7 @@ from ragopt_tui.models.safetensors_header import read_safetensors_header
 from ragopt_tui.verification.report import Finding
 from ragopt_tui.verification.structure import (
     adapters,
+    folder_vocabulary,
     folders,
     gguf_adapter,
     kinds,
@@ -30,7 +31,7 @@ from ragopt_tui.verification.structure import (
     weights,
 )
 from ragopt_tui.verification.structure.arrangement import KNOWN, in_gguf, same
-from ragopt_tui.verification.structure.metadata import Config
+from ragopt_tui.verification.structure.config import Config
 from ragopt_tui.verification.structure.sources import (
     AdaptedTensors,
     FolderTensors,
@@ -164,7 +165,7 @@ def _converted(
 
 def _tokenizer(gguf: GgufTensors, folder: Path, base: Path | None) -> list[Finding]:
     try:
-        return vocabulary.check_against_folder(gguf.fields, folder, base)
+        return folder_vocabulary.check_against_folder(gguf.fields, folder, base)
     except RagoptError as error:
         return [_skipped("vocabulary.tokens", f"Tokens: {error.message}")]
 

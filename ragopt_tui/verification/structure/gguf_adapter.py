@@ -10,7 +10,7 @@ from ragopt_tui.conversion.adapted_model import Adapter
 from ragopt_tui.verification.report import Finding
 from ragopt_tui.verification.structure.adapters import check_adapters
 from ragopt_tui.verification.structure.arrangement import Expected, in_gguf
-from ragopt_tui.verification.structure.metadata import Config
+from ragopt_tui.verification.structure.config import Config
 from ragopt_tui.verification.structure.sources import AdaptedTensors, GgufTensors
 from ragopt_tui.verification.structure.vocabulary import value
 

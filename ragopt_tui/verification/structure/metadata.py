@@ -5,16 +5,12 @@ Where a key is missing, what llama.cpp takes in its place is compared.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import torch
-
-from ragopt_tui.models.inspection import read_json
 from ragopt_tui.verification.report import Finding, Outcome
+from ragopt_tui.verification.structure.config import Config, near
+from ragopt_tui.verification.structure.rope import compare_rope
 from ragopt_tui.verification.structure.sources import GgufTensors
 from ragopt_tui.verification.structure.vocabulary import Fields, value
 
@@ -25,51 +21,7 @@ _ARCHITECTURES = {
     "RefinedWeb": ("falcon",), "RefinedWebModel": ("falcon",),
 }  # fmt: skip
 _OF_THE_FILE = ("general.", "split.", "quantize.", "GGUF.")
-_NEAR = 1e-4
-_DEFAULT_THETA = 10000.0
 _FALCON_CONTEXT = 2048
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """config.json as transformers reads it, with one spelling for each thing."""
-
-    values: Mapping[str, Any]
-    rope: Mapping[str, Any]
-
-    @classmethod
-    def read(cls, folder: Path) -> Config:
-        """Read a folder's config.json, as it stands where transformers does not know the model."""
-        from transformers import AutoConfig
-
-        raw = read_json(folder / "config.json")
-        raw |= raw.get("text_config") or {}
-        try:
-            known = AutoConfig.from_pretrained(folder, trust_remote_code=False).get_text_config()
-            values = {key: v for key, v in raw.items() if v is not None}
-            values = known.to_dict() | values
-        except (ValueError, KeyError, OSError, AttributeError):
-            values = raw
-        rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
-        rope = dict(rope.get("full_attention") or rope)
-        if "type" in rope:
-            rope.setdefault("rope_type", rope.pop("type"))
-        if values.get("rope_theta") is not None:
-            rope.setdefault("rope_theta", values["rope_theta"])
-        for key in ("partial_rotary_factor", "original_max_position_embeddings"):
-            if values.get(key) is not None:
-                rope.setdefault(key, values[key])
-        return cls(values, rope)
-
-    def get(self, *names: str) -> Any:  # noqa: ANN401 - a value of JSON
-        """Give the first of several spellings that is there."""
-        return next((self.values[n] for n in names if self.values.get(n) is not None), None)
-
-    @property
-    def head_width(self) -> int:
-        """How many numbers a head has."""
-        heads = int(self.get("num_attention_heads", "n_head") or 1)
-        return int(self.get("head_dim") or int(self.get("hidden_size", "n_embd") or 0) // heads)
 
 
 def check_against_headers(child: Fields, parent: Fields) -> list[Finding]:
@@ -78,7 +30,7 @@ def check_against_headers(child: Fields, parent: Fields) -> list[Finding]:
     different: dict[str, dict[str, list[Any]]] = {}
     for key in sorted({*names, "general.architecture"}):
         got, wanted = value(child, key), value(parent, key)
-        if not _near(got, wanted):
+        if not near(got, wanted):
             different.setdefault(_topic(key), {})[key] = [got, wanted]
     checks = ["metadata.architecture", "metadata.shape", "metadata.rope", "metadata.window",
               "metadata.norm", "metadata.context", "metadata.experts"]  # fmt: skip
@@ -125,11 +77,11 @@ def check_against_config(child: Fields, tensors: GgufTensors, config: Config) ->
     def said(name: str) -> Any:  # noqa: ANN401 - any value of a header
         return value(child, f"{architecture}.{name}")
 
-    rope = _rope(said, tensors, config, architecture)
+    off, scaling = compare_rope(said, tensors, config)
     return [
         _architecture(architecture, config),
         _finding("metadata.shape", _shape(said, config, architecture)),
-        rope,
+        _finding("metadata.rope", off, scaling),
         _finding("metadata.norm", _norm(said, config)),
         _context(said("context_length"), config, architecture),
         _window(said("attention.sliding_window"), said("context_length"), config),
@@ -214,7 +166,7 @@ def _norm(said: Any, config: Config) -> dict[str, list[Any]]:  # noqa: ANN401
         (("layer_norm_epsilon", "layer_norm_eps"), "attention.layer_norm_epsilon"),
     ):
         right = config.get(*names)
-        if right is not None and not _near(said(key), right):
+        if right is not None and not near(said(key), right):
             off[key] = [said(key), right]
     return off
 
@@ -289,128 +241,8 @@ def _pairs(said: Any, config: Config, keys: Mapping[str, str]) -> dict[str, list
     return {
         key: [said(key), config.get(name)]
         for name, key in keys.items()
-        if config.get(name) is not None and not _near(said(key), config.get(name))
+        if config.get(name) is not None and not near(said(key), config.get(name))
     }
-
-
-def _rope(said: Any, tensors: GgufTensors, config: Config, architecture: str) -> Finding:  # noqa: ANN401
-    """Compare the angles by which both turn each pair of numbers, and what scales them."""
-    off: dict[str, list[Any]] = {}
-    theta = said("rope.freq_base")
-    wanted_theta = config.rope.get("rope_theta")
-    if wanted_theta is not None and not _near(
-        _DEFAULT_THETA if theta is None else theta, wanted_theta
-    ):
-        off["rope.freq_base"] = [theta, wanted_theta]
-    partial = float(config.rope.get("partial_rotary_factor") or 1.0)
-    turned, wanted_turned = said("rope.dimension_count"), int(config.head_width * partial)
-    if (
-        wanted_turned
-        and (turned or said("attention.key_length") or config.head_width) != wanted_turned
-    ):
-        off["rope.dimension_count"] = [turned, wanted_turned]
-    kind = str(config.rope.get("rope_type") or "default").lower()
-    if kind in ("su", "longrope"):
-        off |= _longrope(said, tensors, config)
-    elif kind == "llama3":
-        off |= _llama3(tensors, config, wanted_turned or config.head_width)
-    else:
-        off |= _scaling(said, tensors, config, kind)
-    lost = kind != "default" and any(
-        "scaling" in key or "factors" in key or "freqs" in key for key in off
-    )
-    return _finding("metadata.rope", off, {"type": kind, "scaling lost": lost})
-
-
-def _scaling(said: Any, tensors: GgufTensors, config: Config, kind: str) -> dict[str, list[Any]]:  # noqa: ANN401
-    """Compare linear and YaRN scaling (arXiv:2309.00071), and that there is none where none is."""
-    off: dict[str, list[Any]] = {}
-    got = str(said("rope.scaling.type") or "none")
-    wanted = kind if kind in ("linear", "yarn") else "none"
-    if kind == "dynamic":
-        return off
-    if got != wanted:
-        off["rope.scaling.type"] = [got, wanted]
-    factor = float(said("rope.scaling.factor") or 1.0)
-    right = float(config.rope.get("factor") or 1.0) if wanted != "none" else 1.0
-    if not _near(factor, right) and (got != "none" or wanted != "none"):
-        off["rope.scaling.factor"] = [factor, right]
-    if wanted == "yarn":
-        original = config.rope.get("original_max_position_embeddings")
-        if original is not None and said("rope.scaling.original_context_length") != original:
-            key = "rope.scaling.original_context_length"
-            off[key] = [said(key), original]
-        for name, key in (
-            ("attention_factor", "rope.scaling.yarn_attn_factor"),
-            ("beta_fast", "rope.scaling.yarn_beta_fast"),
-            ("beta_slow", "rope.scaling.yarn_beta_slow"),
-        ):
-            if config.rope.get(name) is not None and not _near(said(key), config.rope[name]):
-                off[key] = [said(key), config.rope[name]]
-    if "rope_freqs.weight" in tensors.shapes:
-        values = tensors.read("rope_freqs.weight")
-        if not torch.allclose(values, torch.ones_like(values)):
-            off["rope_freqs.weight"] = ["scaled", "nothing"]
-    return off
-
-
-def _llama3(tensors: GgufTensors, config: Config, width: int) -> dict[str, list[Any]]:
-    """Compare the factors of Llama 3's scaling with its formula (Llama 3.1's reference code)."""
-    rope, name = config.rope, "rope_freqs.weight"
-    if name not in tensors.shapes:
-        return {name: [None, "factors"]}
-    theta = float(rope.get("rope_theta") or _DEFAULT_THETA)
-    factor = float(rope.get("factor") or 8.0)
-    low, high = (
-        float(rope.get("low_freq_factor") or 1.0),
-        float(rope.get("high_freq_factor") or 4.0),
-    )
-    original = float(rope.get("original_max_position_embeddings") or 8192)
-    powers = torch.arange(0, width, 2, dtype=torch.float64) / width
-    length = 2 * math.pi * theta**powers
-    smooth = ((original / length - low) / (high - low)).clamp(0, 1)
-    wanted = 1 / ((1 - smooth) / factor + smooth)
-    got = tensors.read(name).double()
-    if got.shape == wanted.shape and torch.allclose(got, wanted, rtol=1e-3):
-        return {}
-    return {name: [_few(got), _few(wanted)]}
-
-
-def _longrope(said: Any, tensors: GgufTensors, config: Config) -> dict[str, list[Any]]:  # noqa: ANN401
-    """Compare LongRoPE's factors and the size it gives attention (arXiv:2402.13753)."""
-    off: dict[str, list[Any]] = {}
-    for which in ("long", "short"):
-        name = f"rope_factors_{which}.weight"
-        wanted = torch.tensor(config.rope.get(f"{which}_factor") or [], dtype=torch.float64)
-        if name not in tensors.shapes:
-            off[name] = [None, _few(wanted)]
-            continue
-        got = tensors.read(name).double()
-        if got.shape != wanted.shape or not torch.allclose(got, wanted, rtol=1e-3):
-            off[name] = [_few(got), _few(wanted)]
-    original = config.rope.get("original_max_position_embeddings")
-    key = "rope.scaling.original_context_length"
-    if original is not None and said(key) != original:
-        off[key] = [said(key), original]
-    whole = config.get("max_position_embeddings")
-    if original and whole and whole > original:
-        right = config.rope.get("attention_factor") or math.sqrt(
-            1 + math.log(whole / original) / math.log(original)
-        )
-        got_factor = said("rope.scaling.attn_factor")
-        if got_factor is not None and not _near(got_factor, right):
-            off["rope.scaling.attn_factor"] = [got_factor, right]
-    return off
-
-
-def _few(values: torch.Tensor) -> list[float]:
-    return [round(float(v), 4) for v in values[:4]]
-
-
-def _near(got: Any, wanted: Any) -> bool:  # noqa: ANN401 - values of two headers
-    if isinstance(got, (int, float)) and isinstance(wanted, (int, float)):
-        return abs(float(got) - float(wanted)) <= _NEAR * max(abs(float(wanted)), 1e-12)
-    return bool(got == wanted)
 
 
 def _finding(
