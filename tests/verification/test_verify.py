@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from ragopt_tui.conversion.convert import convert_adapter, convert_model
+from ragopt_tui.conversion.converter import Converter, converter_folder
 from ragopt_tui.jobs.events import Reporter
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
 from ragopt_tui.verification.report import Report
 from ragopt_tui.verification.verify import verify
+from tests.verification.chains import record
+from tests.verification.conftest import ChainOf
 
 
 @pytest.fixture
@@ -36,3 +40,30 @@ def test_the_quantised_built_in_model_is_verified(reporter: Reporter) -> None:
     assert report.answers[0].parent
     assert Report.from_json(report.to_json()) == report
     assert not list(store.folder.path.glob(".new-*"))
+
+
+def test_a_gguf_adapter_is_compared_on_its_base_with_the_live_one(
+    chain_of: ChainOf, tmp_path: Path, reporter: Reporter
+) -> None:
+    chain = chain_of("llama")
+    with pytest.MonkeyPatch.context() as without:
+        without.delenv("RAGOPT_HOME")
+        converter = Converter(converter_folder(folders().data), "")
+    adapter, base = tmp_path / "adapter.gguf", tmp_path / "base.gguf"
+    convert_model(converter, chain.base, base, "F16", reporter)
+    convert_adapter(converter, chain.adapters[0], chain.base, adapter, reporter)
+    store = VariantStore(tmp_path / "models")
+    made = {"step": "convert", "of": "adapter0", "output": "adapter"}
+    for each in (
+        chain.record("base"),
+        chain.record("adapter0"),
+        record("base-gguf", "gguf", base, "base"),
+        record("lora", "adapter", adapter, "base-gguf", made),
+    ):
+        store.folder.create(each)
+    report = verify(store, store.record("lora"), store.record("adapter0"), (), reporter)
+    assert report.step == "adapter gguf"
+    assert report.verdict == "verified"
+    assert 0 < (report.divergence or 0) < 2e-4
+    wrong = verify(store, store.record("base-gguf"), store.record("adapter0"), (), reporter)
+    assert wrong.verdict == "broken"
