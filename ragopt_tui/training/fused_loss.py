@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ragopt_tui.training.loss import summed_cross_entropy
+from ragopt_tui.training.loss import HeadGradient, summed_cross_entropy
 
 NO_LOSS = -100
 """The label of a token that is not learnt, as transformers has it."""
@@ -34,11 +34,12 @@ def has_plain_head(model: Any) -> bool:  # noqa: ANN401 - a model of transformer
     return not changed and not routed and getattr(head, "weight", None) is not None
 
 
-def give_summed_loss(model: Any) -> None:  # noqa: ANN401 - a model of transformers
+def give_summed_loss(model: Any, later: HeadGradient | None = None) -> None:  # noqa: ANN401
     """Have `model(..., learned=positions, targets=tokens)` give the summed cross-entropy.
 
     `learned` are places in the batch laid end to end, `targets` the tokens that follow them. Without
-    them the model does what it did.
+    them the model does what it did. With `later`, whoever trains settles the output layer's gradient
+    after each backward pass.
     """
     original = model.forward
 
@@ -56,7 +57,8 @@ def give_summed_loss(model: Any) -> None:  # noqa: ANN401 - a model of transform
         hidden = self.base_model(*args, **kwargs).last_hidden_state
         head = self.get_output_embeddings()
         picked = hidden.reshape(-1, hidden.shape[-1]).index_select(0, learned)
-        return summed_cross_entropy(picked, head.weight, targets, head.bias)
+        put_off = later if head.weight.requires_grad and picked.requires_grad else None
+        return summed_cross_entropy(picked, head.weight, targets, head.bias, put_off)
 
     model.forward = types.MethodType(forward, model)
 

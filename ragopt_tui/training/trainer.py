@@ -13,6 +13,7 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from ragopt_tui.training.fused_loss import WithTargets, give_summed_loss, has_plain_head
+from ragopt_tui.training.loss import HeadGradient
 
 
 class RunTrainer(SFTTrainer):
@@ -50,8 +51,11 @@ class RunTrainer(SFTTrainer):
         inner = self.inner_model()
         self.sharded = bool(this.is_fsdp_enabled or this.is_deepspeed_enabled)
         self._own_loss = not self.sharded and has_plain_head(inner)
+        # Several processes exchange gradients on the way back, so that none can wait.
+        alone = this.accelerator.num_processes == 1
+        self._head_gradient = HeadGradient() if self._own_loss and alone else None
         if self._own_loss:
-            give_summed_loss(inner)
+            give_summed_loss(inner, self._head_gradient)
             this.data_collator = WithTargets(this.data_collator)
             this.model_accepts_loss_kwargs = True
             this.loss_is_scaled_for_ga = True
@@ -90,6 +94,15 @@ class RunTrainer(SFTTrainer):
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
             # Gradients are averaged over the processes, and `count` is of all of them.
             loss = loss * this.accelerator.num_processes
+        return loss
+
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: ANN401
+        """Go forth and back with a batch; gives its loss."""
+        parent: Any = super()
+        loss: torch.Tensor = parent.training_step(*args, **kwargs)
+        if self._head_gradient is not None:
+            head = self.inner_model().get_output_embeddings()
+            self._head_gradient.settle(head.weight, head.bias)
         return loss
 
     def all_tokens(self) -> int:

@@ -9,7 +9,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from ragopt_tui.training import loss as chunked
 from ragopt_tui.training.fused_loss import NO_LOSS, WithTargets, give_summed_loss, has_plain_head
-from ragopt_tui.training.loss import summed_cross_entropy
+from ragopt_tui.training.loss import HeadGradient, summed_cross_entropy
 
 TOKENS, WIDTH, WORDS = 150, 16, 67
 
@@ -38,6 +38,22 @@ def test_loss_and_gradients_equal_plain_cross_entropy() -> None:
     assert float(ours) == pytest.approx(float(plain), abs=1e-5)
     for gradient, right in zip(gradients, wanted, strict=True):
         assert torch.allclose(gradient, right, atol=1e-6)
+
+
+def test_a_gradient_that_was_put_off_is_the_same_and_adds_to_what_is_there() -> None:
+    hidden, weight, bias, targets = parts()
+    plain = cross_entropy(linear(hidden, weight, bias), targets)
+    wanted = torch.autograd.grad(plain, (hidden, weight, bias))
+    later = HeadGradient()
+    for half in (slice(0, 80), slice(80, TOKENS)):
+        loss = summed_cross_entropy(hidden[half], weight, targets[half], bias, later) / TOKENS
+        loss.backward()  # type: ignore[no-untyped-call]
+    assert weight.grad is None
+    later.settle(weight, bias)
+    later.settle(weight, bias)
+    for part, right in zip((hidden, weight, bias), wanted, strict=True):
+        assert part.grad is not None
+        assert torch.allclose(part.grad, right, atol=1e-6)
 
 
 def test_a_frozen_layer_costs_no_gradient_and_without_gradients_there_is_none() -> None:
