@@ -24,9 +24,13 @@ def limit(finding: Finding) -> str:
 
 
 def worst_first(findings: tuple[Finding, ...]) -> list[Finding]:
-    """Give findings in their order, those that failed before all others."""
+    """Give findings with those that failed before all others, and predictions before the rest."""
     order = {"failed": 0, "degraded": 1, "passed": 2, "not compared": 3}
-    return sorted(findings, key=lambda finding: order[finding.outcome])
+
+    def rank(finding: Finding) -> tuple[int, bool]:
+        return order[finding.outcome], not finding.check.startswith("distribution.")
+
+    return sorted(findings, key=rank)
 
 
 def histogram_rows(
@@ -34,13 +38,15 @@ def histogram_rows(
 ) -> list[tuple[str, int, float]]:
     """Give each range of divergence with how many positions it has, and their share of all.
 
-    Ranges above all positions are left out.
+    Ranges below and above all positions are left out.
     """
     edges, counts = histogram
     total = sum(counts) or 1
     ranges = list(zip(edges, edges[1:], counts, strict=False))
     while ranges and not ranges[-1][2]:
         ranges.pop()
+    while ranges and not ranges[0][2]:
+        ranges.pop(0)
     last = edges[-1] if edges else 0.0
     return [(_range(low, high, last), count, count / total) for low, high, count in ranges]
 
