@@ -317,3 +317,31 @@ def test_the_configuration_of_a_run_is_kept_as_written_and_in_full() -> None:
     assert read_config(run.config_file) == parse_config(parameters["config"])
     assert (run.path / "config.original.yml").read_text() == original
     assert json.loads(run.made_file.read_text())["run"] == folder.path.name
+
+
+@pytest.mark.parametrize(
+    "extra", [EXACT, "lora: {r: 4, lora_dropout: 0, modules_to_save: [lm_head]}\n"]
+)
+def test_it_learns_as_trl_s_own_trainer_does(extra: str) -> None:
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    from ragopt_tui.training.arguments import training_arguments
+    from ragopt_tui.training.config import parse_config
+    from ragopt_tui.training.model_building import built_model, precision_of
+    from ragopt_tui.training.worker import Task, prepared
+
+    config = config_of(extra, gradient_accumulation_steps=2, max_steps=5, eval_steps=0)
+    ours = trained(config)["job"]
+    task = Task(parse_config(config), RunFolder.of(ours), gpu=False)
+    ready = prepared(task, store(), Reporter(folders().jobs / ours / "again.jsonl"))
+    precision = precision_of(task.config, gpu=False)
+    arguments = training_arguments(
+        task.config, task.run.path, computed="fp32", gpu=False, evaluates=False
+    )
+    theirs = SFTTrainer(
+        model=built_model(task.config, ready.base, precision, sharded=False), args=arguments,
+        train_dataset=ready.train.dataset, processing_class=ready.tokenizer,
+    )  # fmt: skip
+    theirs.train()
+    wanted = {each["step"]: each["loss"] for each in theirs.state.log_history if "loss" in each}
+    assert losses(ours) == pytest.approx(wanted, abs=1e-4)
