@@ -321,3 +321,18 @@ async def test_a_chat_template_is_given_to_a_model_that_brings_none() -> None:
         await until(pilot, lambda: store().record("mistral-7b").chat_template == "{{ x }}")
         await shown(pilot, "given by you")
         assert not screen.marked().variant.problem
+
+
+async def test_answers_are_headed_by_the_name_that_the_library_has_for_who_gave_them() -> None:
+    put(MISTRAL)
+    answer = replace(quotes_answer(), variant="mistral-7b", quotes=None)
+    app = scripted_app(events_of(answer))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        screen = main_screen(app)
+        screen.variant_id = "mistral-7b"
+        await answered(pilot, QUESTION)
+        await shown(pilot, "◇ Mistral 7B Instruct v0.3 — generated")
+        store().rename("mistral-7b", "Workshop [7B]")
+        await screen.library.load()
+        await shown(pilot, "◇ Workshop [7B] — generated")
