@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ragopt_tui.plaintext import without_controls
 from ragopt_tui.verification.report import Finding, Position
 from ragopt_tui.verification.sides import Logits, Side
 from ragopt_tui.verification.thresholds import Measure, Thresholds
@@ -193,11 +194,11 @@ def worst_positions(
         before = parent.text(ids[max(0, at + 1 - _TOKENS_BEFORE) : at + 1])
         shown.append(
             Position(
-                text_before=before[-_CHARACTERS_BEFORE:],
-                token=parent.text(ids[at + 1 : at + 2]),
+                text_before=without_controls(before[-_CHARACTERS_BEFORE:]),
+                token=without_controls(parent.text(ids[at + 1 : at + 2])),
                 divergence=float(found.divergence[index]),
-                parent_top=parent.text([int(found.parent_top[index])]),
-                child_top=child.text([int(found.child_top[index])]),
+                parent_top=without_controls(parent.text([int(found.parent_top[index])])),
+                child_top=without_controls(child.text([int(found.child_top[index])])),
             )
         )
     return tuple(shown)
