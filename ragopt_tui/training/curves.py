@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -20,7 +21,7 @@ POINTS = ("loss", "learning_rate", "grad_norm", "tokens", "tokens_per_second", "
 SERIES = (*POINTS, "evaluation_loss")
 
 _POINT, _PROGRESS, _HEAD = b'"type":"train"', b'"type":"progress"', 60
-_AT_ONCE = 4000
+_AT_ONCE = 1 << 18
 _PATTERNS = {
     name: re.compile(rb'"%s":([-+.\deEnul]*)[,}]' % name.encode()) for name in ("step", *POINTS)
 }
@@ -133,19 +134,15 @@ class _EventsFile:
 
     def read(self) -> Iterator[_Lines]:
         """Give the new lines of a run's course, some at a time, without those of its progress."""
-        try:
-            with self.path.open("rb") as stream:
-                stream.seek(self._offset)
-                data = stream.read()
-        except OSError:
-            return
-        self._offset += len(data)
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        # In pieces, so that a thread that draws gets its turn in between.
-        for start in range(0, len(lines), _AT_ONCE):
-            new = _sorted(lines[start : start + _AT_ONCE])
-            if new.points or new.others:
-                yield new
+        with contextlib.suppress(OSError), self.path.open("rb") as stream:
+            stream.seek(self._offset)
+            # In pieces, so that a thread that draws gets its turn in between.
+            while data := stream.read(_AT_ONCE):
+                self._offset += len(data)
+                *lines, self._rest = (self._rest + data).split(b"\n")
+                new = _sorted(lines)
+                if new.points or new.others:
+                    yield new
 
 
 @dataclass(frozen=True, slots=True)

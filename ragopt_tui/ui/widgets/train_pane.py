@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -43,6 +44,7 @@ _EMPTY = (
     "dialogues, or plain text to read on."
 )
 _LOOK_SECONDS, _LOOK_SECONDS_AT_REST = 0.5, 2.0
+_PAUSE_SHARE = 4.0
 _ZOOM, _PAN = 0.5, 0.25
 _OF_A_RUN = ("open_run", "mark_run", "repeat_run", "next_chart")
 
@@ -213,16 +215,18 @@ class TrainPane(ActingPane):
         """Look at the runs again and again while they are on the screen."""
         while True:
             self._again.clear()
+            begun = time.monotonic()
             if self.display and self.screen.is_current:
                 try:
                     self._show(await asyncio.to_thread(self._reader.look, self._wanted()))
                 except RagoptError as error:
                     self.query_one("#run-headline", Static).update(Content(str(error)))
             busy = any(row.under_way for row in self._rows)
+            pause = _LOOK_SECONDS if busy else _LOOK_SECONDS_AT_REST
+            # A long run is drawn less often, so that most of the time is left for keys.
+            pause = max(pause, _PAUSE_SHARE * (time.monotonic() - begun))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(
-                    self._again.wait(), _LOOK_SECONDS if busy else _LOOK_SECONDS_AT_REST
-                )
+                await asyncio.wait_for(self._again.wait(), pause)
 
     def _wanted(self) -> Wanted:
         board = self.query_one(ChartBoard)
