@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from ragopt_tui.verification import corpus
 from ragopt_tui.verification.report import Report
-from tests.verification.chains import RECIPES
+from tests.verification.chains import RECIPES, edit_json
 from tests.verification.conftest import ChainOf
 from tests.verification.running import by_files, verified
 from tests.verification.sabotage import GEMMA, LLAMA, LONG, TIED, Case, healthy
@@ -59,3 +60,21 @@ def test_verifying_a_healthy_chain_raises_no_alarm(
     report = verified(healthy(chain_of(name), step), tmp_path / "library")
     assert_quiet(report)
     assert report.divergence is not None
+
+
+def test_a_merge_onto_four_bits_is_recognised_where_nothing_says_so(chain_of: ChainOf) -> None:
+    case = healthy(chain_of("mistral onto nf4"), "merged")
+    assert_quiet(by_files(replace(case, child=replace(case.child, made=None))))
+
+
+def test_files_that_contradict_themselves_are_a_finding_and_no_crash(
+    chain_of: ChainOf, tmp_path: Path
+) -> None:
+    case = healthy(chain_of(LLAMA), "merged")
+    child = tmp_path / "child"
+    shutil.copytree(case.child.variant.path, child)
+    edit_json(child / "tokenizer.json", lambda values: values | {"model": ["no", "object"]})
+    report = by_files(replace(case, child=chain_of(LLAMA).record("merged", child)))
+    assert report.verdict == "degraded"
+    assert "weights.values" in {each.check for each in report.findings if each.outcome == "passed"}
+    assert report.causes

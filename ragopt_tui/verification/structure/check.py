@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ragopt_tui.models.inspection_gguf import gguf_parts
 from ragopt_tui.models.model_files import is_gguf
 from ragopt_tui.models.record import VariantRecord
 from ragopt_tui.models.safetensors_header import read_safetensors_header
+from ragopt_tui.plaintext import one_line
 from ragopt_tui.verification.report import Finding
 from ragopt_tui.verification.structure import (
     adapters,
@@ -30,7 +32,8 @@ from ragopt_tui.verification.structure import (
     vocabulary,
     weights,
 )
-from ragopt_tui.verification.structure.arrangement import KNOWN, in_gguf, same
+from ragopt_tui.verification.structure.arrangement import KNOWN, Expected, in_gguf, same
+from ragopt_tui.verification.structure.comparing import distance
 from ragopt_tui.verification.structure.config import Config
 from ragopt_tui.verification.structure.sources import (
     AdaptedTensors,
@@ -38,6 +41,11 @@ from ragopt_tui.verification.structure.sources import (
     GgufTensors,
     Tensors,
 )
+
+_DAMAGE = (
+    ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError, OSError, MemoryError,
+)  # fmt: skip
+"""What reading contradictory files raises in the libraries that read them."""
 
 Tell = Callable[[int, int], None]
 Find = Callable[[str], VariantRecord | None]
@@ -63,80 +71,110 @@ def check_structure(
     problem = _complete(theirs if parent.variant.kind != "adapter" or base is None else _path(base))
     if problem.outcome == "failed":
         return [complete, _skipped("weights.values", f"Weights: {problem.sentence}")]
+    findings = [complete]
     try:
-        return [complete, *_by_step(child, parent, base, tell, find)]
+        findings.extend(_by_step(child, parent, base, tell, find))
     except RagoptError as error:
-        return [complete, _skipped("weights.values", f"Weights: {error.message}")]
+        findings.append(_skipped("weights.values", f"Weights: {error.message}"))
+    except _DAMAGE as error:
+        sentence = f"The files could not be compared to the end: {error!r}."
+        findings.append(Finding("files.compared", "degraded", one_line(sentence, 300)))
+    return findings
 
 
 def _by_step(
-    child: VariantRecord,
-    parent: VariantRecord,
-    base: VariantRecord | None,
-    tell: Tell,
-    find: Find,
-) -> list[Finding]:
+    child: VariantRecord, parent: VariantRecord, base: VariantRecord | None, tell: Tell, find: Find
+) -> Iterator[Finding]:
     ours, theirs = _path(child), _path(parent)
     from_adapter = parent.variant.kind == "adapter"
     if from_adapter and base is None:
-        return [_skipped("weights.values", "Weights: the base of the adapter is not known.")]
-    if child.variant.kind == "adapter":
-        if not from_adapter or base is None:
-            return [
-                _skipped("weights.values", "Weights: a GGUF adapter is compared with a PEFT one.")
-            ]
-        return gguf_adapter.check_gguf_adapter(ours, theirs, _path(base), tell)
-    if from_adapter and base is not None:
-        chosen = _adapters(child, parent, find)
-        if is_gguf(_path(base)):
-            return [_skipped("weights.values", "Weights: the base of the adapter is a GGUF file.")]
-        return _merged(child, chosen, _path(base), tell)
-    if is_gguf(ours) and is_gguf(theirs):
-        return _quantised(child, GgufTensors(ours), GgufTensors(theirs), tell)
-    if is_gguf(ours):
+        yield _skipped("weights.values", "Weights: the base of the adapter is not known.")
+    elif child.variant.kind == "adapter" and (not from_adapter or base is None):
+        yield _skipped("weights.values", "Weights: a GGUF adapter is compared with a PEFT one.")
+    elif child.variant.kind == "adapter" and base is not None:
+        yield from gguf_adapter.check_gguf_adapter(ours, theirs, _path(base), tell)
+    elif base is not None and from_adapter and is_gguf(_path(base)):
+        yield _skipped("weights.values", "Weights: the base of the adapter is a GGUF file.")
+    elif base is not None and from_adapter:
+        yield from _merged(child, _adapters(child, parent, find), _path(base), tell)
+    elif is_gguf(ours) and is_gguf(theirs):
+        yield from _quantised(child, GgufTensors(ours), GgufTensors(theirs), tell)
+    elif is_gguf(ours):
         config = Config.read(theirs)
-        return _converted(child, GgufTensors(ours), FolderTensors(theirs), config, theirs, tell)
-    if is_gguf(theirs):
-        return [_skipped("weights.values", "Weights: the parent is a GGUF file, the child is not.")]
-    return _copied(ours, theirs, tell)
+        tensors = FolderTensors(theirs)
+        yield from _converted(child, GgufTensors(ours), tensors, config, theirs, tell)
+    elif is_gguf(theirs):
+        yield _skipped("weights.values", "Weights: the parent is a GGUF file, the child is not.")
+    else:
+        yield from _copied(ours, theirs, tell)
 
 
 def _merged(
     child: VariantRecord, chosen: Sequence[Adapter], base: Path, tell: Tell
-) -> list[Finding]:
+) -> Iterator[Finding]:
     """Compare with base and adapters, whether the child is the merged folder or a GGUF of it."""
     ours = _path(child)
-    adapted = AdaptedTensors(base, chosen, _onto(child))
     trained = next((a.folder for a in chosen if tokenizers.has_tokenizer(a.folder)), base)
     if is_gguf(ours):
-        config = Config.read(base)
-        text = adapted.model.config.get_text_config()
-        changed = {
-            "vocab_size": text.vocab_size,
-            "tie_word_embeddings": adapted.model.config.tie_word_embeddings,
-        }
-        config = Config({**config.values, **changed}, config.rope)
         gguf = GgufTensors(ours)
-        return _converted(child, gguf, adapted, config, trained, tell, chosen, base)
+        adapted = _adapted(child, gguf, chosen, base)
+        config = _adapted_config(adapted, base)
+        yield from _converted(child, gguf, adapted, config, trained, tell, chosen, base)
+        return
     tensors = FolderTensors(ours)
+    formats = folders.check_formats(ours, tensors, FolderTensors(base))
+    yield from formats
+    if formats[0].outcome == "failed" and formats[0].evidence.get("count"):
+        yield _skipped("weights.values", "Weights: some are packed in 4 or 8 bits.")
+        return
+    adapted = _adapted(child, tensors, chosen, base)
     expected = same(adapted)
     # A tied output layer may be stored once more.
     ignored = [adapted.model.output] if adapted.model.output not in expected else []
-    findings = folders.check_formats(ours, tensors, adapted.base)
-    if any(each.outcome == "failed" for each in findings):
-        packed = findings[0].evidence.get("count", 0)
-        if packed:
-            return [
-                *findings,
-                _skipped("weights.values", "Weights: some are packed in 4 or 8 bits."),
-            ]
-    findings += weights.compare_weights(expected, tensors, tell, ignored=ignored)
-    findings += adapters.check_adapters(adapted, chosen, expected, tensors)
-    findings += folders.check_ends(ours, tensors, adapted)
-    findings += folders.check_configuration(ours, base)
-    findings.append(_vocabulary_size(ours, tensors, adapted.model.embedding, trained))
-    findings += tokenizers.check_tokenizer(ours, trained, base)
-    return findings
+    yield from weights.compare_weights(expected, tensors, tell, ignored=ignored)
+    yield from adapters.check_adapters(adapted, chosen, expected, tensors)
+    yield from folders.check_ends(ours, tensors, adapted)
+    yield from folders.check_configuration(ours, base)
+    yield _vocabulary_size(ours, tensors, adapted.model.embedding, trained)
+    yield from tokenizers.check_tokenizer(ours, trained, base)
+
+
+def _adapted(
+    child: VariantRecord, tensors: Tensors, chosen: Sequence[Adapter], base: Path
+) -> AdaptedTensors:
+    """Put adapters on the base, as it is or rounded to 4 bits: where it is not said, what is nearer."""
+    onto = (child.made or {}).get("onto")
+    plain = AdaptedTensors(base, chosen)
+    if onto == "original":
+        return plain
+    rounded = AdaptedTensors(base, chosen, Nf4())
+    if onto == "nf4":
+        return rounded
+    pairs = zip(*(_expected(each, tensors, base).items() for each in (plain, rounded)), strict=True)
+    for (name, one), (_, other) in pairs:
+        if one.source in plain.model.linear and tensors.shapes.get(name) == one.shape:
+            rows = partial(tensors.rows, name)
+            distances = [distance(each.read(), rows).relative for each in (one, other)]
+            return plain if distances[0] <= distances[1] else rounded
+    return plain
+
+
+def _expected(parent: AdaptedTensors, child: Tensors, base: Path) -> dict[str, Expected]:
+    if not isinstance(child, GgufTensors):
+        return same(parent)
+    architecture = str(vocabulary.value(child.fields, "general.architecture") or "")
+    config = _adapted_config(parent, base)
+    return in_gguf(parent, architecture, config.values, child.shapes)[0]
+
+
+def _adapted_config(adapted: AdaptedTensors, base: Path) -> Config:
+    """Give the base's configuration with what adapters change of it."""
+    config, merged = Config.read(base), adapted.model.config
+    changed = {
+        "vocab_size": merged.get_text_config().vocab_size,
+        "tie_word_embeddings": merged.tie_word_embeddings,
+    }
+    return Config({**config.values, **changed}, config.rope)
 
 
 def _converted(
@@ -148,49 +186,43 @@ def _converted(
     tell: Tell,
     chosen: Sequence[Adapter] = (),
     base: Path | None = None,
-) -> list[Finding]:
+) -> Iterator[Finding]:
     architecture = str(vocabulary.value(gguf.fields, "general.architecture") or "")
     expected, unknown = in_gguf(parent, architecture, config.values, gguf.shapes)
-    findings = weights.compare_weights(expected, gguf, tell, known=architecture in KNOWN)
+    yield from metadata.check_against_config(gguf.fields, gguf, config)
+    yield _kind(child, gguf)
+    yield from weights.compare_weights(expected, gguf, tell, known=architecture in KNOWN)
     if unknown and architecture in KNOWN:
         sentence = f"{unknown[0]} of the parent: llama.cpp has no name for it."
-        findings.append(_skipped("weights.present", sentence))
+        yield _skipped("weights.present", sentence)
     if isinstance(parent, AdaptedTensors):
-        findings += adapters.check_adapters(parent, chosen, expected, gguf)
-    findings += metadata.check_against_config(gguf.fields, gguf, config)
-    findings += _tokenizer(gguf, folder, base)
-    findings.append(_kind(child, gguf))
-    return findings
-
-
-def _tokenizer(gguf: GgufTensors, folder: Path, base: Path | None) -> list[Finding]:
+        yield from adapters.check_adapters(parent, chosen, expected, gguf)
     try:
-        return folder_vocabulary.check_against_folder(gguf.fields, folder, base)
+        yield from folder_vocabulary.check_against_folder(gguf.fields, folder, base)
     except RagoptError as error:
-        return [_skipped("vocabulary.tokens", f"Tokens: {error.message}")]
+        yield _skipped("vocabulary.tokens", f"Tokens: {error.message}")
 
 
 def _quantised(
     child: VariantRecord, ours: GgufTensors, theirs: GgufTensors, tell: Tell
-) -> list[Finding]:
+) -> Iterator[Finding]:
     made = child.made or {}
     plain = made.get("step") == "quantise" and not made.get("importance", "unknown")
-    findings = weights.compare_weights(same(theirs), ours, tell, exact=plain)
-    findings += metadata.check_against_headers(ours.fields, theirs.fields)
-    findings += vocabulary.check_against_gguf(ours.fields, theirs.fields)
-    findings.append(_kind(child, ours))
-    return findings
+    yield from metadata.check_against_headers(ours.fields, theirs.fields)
+    yield _kind(child, ours)
+    yield from weights.compare_weights(same(theirs), ours, tell, exact=plain)
+    yield from vocabulary.check_against_gguf(ours.fields, theirs.fields)
 
 
-def _copied(ours: Path, theirs: Path, tell: Tell) -> list[Finding]:
+def _copied(ours: Path, theirs: Path, tell: Tell) -> Iterator[Finding]:
     """Compare two folders of one model, such as a further trained one with its base."""
     tensors, parent = FolderTensors(ours), FolderTensors(theirs)
-    findings = folders.check_formats(ours, tensors, parent)
-    if findings[0].outcome == "passed":
-        findings += weights.compare_weights(same(parent), tensors, tell)
-    findings += folders.check_configuration(ours, theirs)
-    findings += tokenizers.check_tokenizer(ours, theirs, None)
-    return findings
+    formats = folders.check_formats(ours, tensors, parent)
+    yield from formats
+    if formats[0].outcome == "passed":
+        yield from weights.compare_weights(same(parent), tensors, tell)
+    yield from folders.check_configuration(ours, theirs)
+    yield from tokenizers.check_tokenizer(ours, theirs, None)
 
 
 def _vocabulary_size(ours: Path, child: FolderTensors, embedding: str, trained: Path) -> Finding:
@@ -250,10 +282,6 @@ def _cut(message: str) -> bool:
         words in message
         for words in ("the file has", "ends within", "bytes that its header promises", "too soon")
     )
-
-
-def _onto(child: VariantRecord) -> Nf4 | None:
-    return Nf4() if (child.made or {}).get("onto") == "nf4" else None
 
 
 def _adapters(child: VariantRecord, parent: VariantRecord, find: Find) -> list[Adapter]:
