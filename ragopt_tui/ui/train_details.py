@@ -9,6 +9,7 @@ from typing import Any
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.plaintext import without_controls
+from ragopt_tui.training.config import parse_config, write_config
 from ragopt_tui.training.curves import Curves
 from ragopt_tui.training.runs import Run, find_run
 from ragopt_tui.ui.train_reader import row_of, warned
@@ -93,9 +94,13 @@ class RunDetails:
 
 
 def yaml_of(run: Run) -> str:
-    """Give the YAML that a run was started with, as its user wrote it."""
-    parameters = run.jobs[0].spec.parameters
-    return str(parameters.get("original") or parameters.get("config") or "")
+    """Give the YAML of a run: as its user wrote it, unless it was started with other settings."""
+    original = str(run.jobs[0].spec.parameters.get("original") or "")
+    try:
+        as_written = bool(original) and parse_config(original) == run.config
+    except RagoptError:
+        as_written = False
+    return original if as_written else write_config(run.config)
 
 
 def _sample(event: dict[str, Any]) -> Sample:

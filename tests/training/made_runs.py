@@ -142,6 +142,7 @@ def made_run(
     config: TrainingConfig | None = None,
     started: float = STARTED,
     seed: int = 0,
+    original: str = "",
 ) -> MadeRun:
     """Begin a run whose id ends in `id`; it is under way until it is ended."""
     config = config or TrainingConfig(name="fin-qa")
@@ -154,7 +155,7 @@ def made_run(
         "train",
         f"train {config.name}",
         "ragopt_tui.training.job:train",
-        {"config": write_config(config), "original": "", "run": "", "grace_seconds": 600.0},
+        {"config": write_config(config), "original": original, "run": "", "grace_seconds": 600.0},
         created=started,
     )
     job = JobFolder(folders().jobs / whole)

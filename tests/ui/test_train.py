@@ -23,6 +23,7 @@ from ragopt_tui.ui.screens.data_import import DataImport
 from ragopt_tui.ui.screens.data_sets import DataSets
 from ragopt_tui.ui.screens.pick import Pick
 from ragopt_tui.ui.screens.train_form import TrainFormScreen
+from ragopt_tui.ui.train_details import yaml_of
 from ragopt_tui.ui.train_plan import PlanView
 from ragopt_tui.ui.train_rows import RunRow
 from ragopt_tui.ui.widgets.chart_board import ChartBoard
@@ -360,6 +361,20 @@ async def test_a_file_is_imported_and_shown_as_a_model_reads_it(tmp_path: Path) 
         await pilot.press("ctrl+z")
         await until(pilot, lambda: "question from Question" in screen_text(app), 30)
         assert [each.id for each in DataSetStore().sets()] == ["qa"]
+
+
+@pytest.mark.parametrize(
+    ("original", "shown"),
+    [("# mine\nname: fin-qa\n", True), ("name: changed by --set\n", False), ("name: [\n", False)],
+)
+def test_a_run_shows_what_its_user_wrote_unless_other_settings_were_used(
+    original: str, shown: bool
+) -> None:
+    run = made_run("aaaa", original=original)
+    [listed] = list_runs()
+    assert (yaml_of(listed) == original) == shown
+    assert parse_config(yaml_of(listed)) == run.config
+    run.die()
 
 
 def test_made_runs_are_read_as_the_worker_writes_them() -> None:
