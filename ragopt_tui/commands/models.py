@@ -177,6 +177,8 @@ def _say_added(variant: Variant, as_json: bool) -> int:
     sentence = f"{variant.id}: {variant.name} is in the library. {variant.problem}"
     values = {"variant": variant.id, "name": variant.name, "problem": variant.problem}
     _say(values, sentence, as_json)
+    if variant.parent and variant.kind != "adapter" and not as_json and not variant.problem:
+        print(f"`ragopt-tui verify {variant.id}` compares it with {variant.parent}.")
     return 0
 
 

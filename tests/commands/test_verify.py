@@ -126,3 +126,13 @@ def test_a_parent_that_is_taken_away_meanwhile_is_said(converted: VariantStore, 
     assert not warning(
         converted.record("f16"), standing_of(converted.record("f16"), converted.known)
     )
+
+
+def test_adding_a_model_with_a_known_parent_offers_to_compare_them(
+    chain_of: ChainOf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chain: Chain = chain_of("llama of two adapters")
+    assert main(["models", "add", str(chain.merged), "--name", "merged"]) == 0
+    assert "verify" not in capsys.readouterr().out
+    assert main(["models", "add", str(chain.gguf), "--name", "f16", "--base", "merged"]) == 0
+    assert "`ragopt-tui verify f16` compares it with merged." in capsys.readouterr().out
