@@ -18,6 +18,7 @@ from ragopt_tui.ui.screens.main import MainScreen
 from ragopt_tui.ui.screens.models import Models
 from ragopt_tui.ui.screens.train_form import TrainFormScreen
 from ragopt_tui.ui.screens.train_run import TrainRunScreen
+from ragopt_tui.ui.screens.verification import VerificationReport
 from ragopt_tui.ui.widgets.citation_chip import CitationChip
 from ragopt_tui.ui.widgets.documents_pane import DocumentsPane
 from ragopt_tui.ui.widgets.model_tree import ModelTree
@@ -41,6 +42,7 @@ OWNERS = {
     "run": (TrainRunScreen,),
     "training form": (TrainFormScreen,),
     "data sets": (DataSets,),
+    "report": (VerificationReport,),
 }
 
 
