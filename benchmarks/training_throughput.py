@@ -130,8 +130,7 @@ def measure(kind: str, config: TrainingConfig) -> dict[str, float]:
             clock.step()
 
     if kind == "worker":
-        session: Any = worker._Session(task, report)
-        trainer = session._trainer
+        trainer: Any = worker.Session(task, report).trainer
     else:
         ready = worker.prepared(task, store, report)
         built = plain_trainer if kind == "plain" else own_trainer

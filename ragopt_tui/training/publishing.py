@@ -16,6 +16,7 @@ from ragopt_tui.models.record import VariantRecord
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.models.variant import VariantKind
 from ragopt_tui.plaintext import one_line
+from ragopt_tui.training.run_folder import RunState
 
 _WEIGHTS = ".safetensors"
 _DESCRIBING = (".json", ".jinja", ".model", ".txt")
@@ -42,18 +43,17 @@ class Publisher:
         self._repository, self._working_folder = repository, working_folder
         self._pushing: Job | None = None
 
-    def add_checkpoint(self, folder: Path, step: int, loss: float | None) -> VariantRecord:
+    def add_checkpoint(self, folder: Path, state: RunState) -> VariantRecord:
         """List a checkpoint; its weights are the same files, not copies, where that can be."""
-        name = f"{self._name} step {step}"
-        record = self._adopted(folder, name, "checkpoint", step, loss)
+        record = self._adopted(folder, f"{self._name} step {state.step}", "checkpoint", state)
         if self._pushing is None or self._pushing.state != "running":
             self._pushing = self._push(record)
         return record
 
-    def add_result(self, folder: Path, step: int, loss: float | None) -> VariantRecord:
+    def add_result(self, folder: Path, state: RunState) -> VariantRecord:
         """Put the trained variant into the library, in place of the checkpoint of its step."""
-        record = self._adopted(folder, self._name, "train", step, loss)
-        self.drop_checkpoint(step)
+        record = self._adopted(folder, self._name, "train", state)
+        self.drop_checkpoint(state.step)
         self._push(record)
         return record
 
@@ -73,16 +73,16 @@ class Publisher:
         changed = renamed or record.tags or record.note or record.verification
         return bool(changed or self._store.dependents(record.variant.id))
 
-    def _adopted(
-        self, source: Path, name: str, step: str, at: int, loss: float | None
-    ) -> VariantRecord:
+    def _adopted(self, source: Path, name: str, step: str, state: RunState) -> VariantRecord:
         with self._store.folder.changing():
             folder = self._store.folder.new_folder()
         try:
             for file in sorted(source.iterdir()):
                 if belongs_to_model(file):
                     _link(file, folder / file.name)
-            made = self._made | {"step": step, "at": at, "evaluation_loss": loss}
+            evaluated = state.best_loss if state.best_step == state.step else None
+            losses = {"loss": state.loss, "evaluation_loss": evaluated}
+            made = self._made | {"step": step, "at": state.step, **losses}
             return self._store.adopt(
                 folder, name=name, kind=self._kind, parent=self._parent, made=made
             )

@@ -15,6 +15,7 @@ from ragopt_tui.models.inspection import read_json
 from ragopt_tui.models.machine import this_machine
 from ragopt_tui.models.memory import size_text
 from ragopt_tui.models.memory_requests import wait_for_memory
+from ragopt_tui.models.record import VariantRecord
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
 from ragopt_tui.training.adapter_config import lora_of_adapter
@@ -73,13 +74,13 @@ def work(task: Task, report: Reporter) -> dict[str, Any]:
     """
     # Names that TRL itself still uses are of no use in a run's log.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
-    session = _Session(task, report)
+    session = Session(task, report)
     session.train()
     return session.finish()
 
 
-class _Session:
-    """One job's part of a run."""
+class Session:
+    """One job's part of a run, ready to train with its `trainer`."""
 
     def __init__(self, task: Task, report: Reporter) -> None:
         self._task, self._report = task, report
@@ -99,30 +100,27 @@ class _Session:
         asked_to_stop = stop_question(report, task.job)
         self._callback = RunCallback(task.config, report, ready.samples, asked_to_stop, state)
         self._saved = state.step
-        self._trainer = RunTrainer(
+        self.trainer: Any = RunTrainer(
             model, arguments, ready.tokenizer, ready.train.dataset,
             ready.validation.dataset if ready.validation.examples else None, self._save,
         )  # fmt: skip
-        self._callback.trainer = self._trainer
-        trainer: Any = self._trainer
-        trainer.add_callback(self._callback)
+        self._callback.trainer = self.trainer
+        self.trainer.add_callback(self._callback)
         self._publisher = _publisher(task, self._store, ready.base)
 
     @property
     def _is_first(self) -> bool:
-        trainer: Any = self._trainer
-        return bool(trainer.accelerator.is_main_process)
+        return bool(self.trainer.accelerator.is_main_process)
 
     def train(self) -> None:
         """Train to the end, or to a stop."""
         self._report.raise_if_cancelled()
-        trainer: Any = self._trainer
-        trainer.train(resume_from_checkpoint=str(self._begun.path) if self._begun else None)
-        step = trainer.state.global_step
+        self.trainer.train(resume_from_checkpoint=str(self._begun.path) if self._begun else None)
+        step = self.trainer.state.global_step
         if self._saved != step:
-            self._save(self._trainer)
+            self._save(self.trainer, listed=self._callback.stopped)
         if self._callback.stopped:
-            total = trainer.state.max_steps
+            total = self.trainer.state.max_steps
             raise JobCancelled(
                 f"Stopped at step {step} of {total}; its checkpoint is kept.",
                 f"Go on: `ragopt-tui train --resume {self._task.run.path.name}`.",
@@ -138,8 +136,8 @@ class _Session:
         state, run, config = self._callback.state, self._task.run, self._task.config
         best = config.training.load_best_model_at_end and state.best_step
         checkpoint = run.checkpoint(best or state.step) or run.checkpoints()[-1]
-        loss = checkpoint.state().best_loss if best == checkpoint.step else state.loss
-        record = self._publisher.add_result(checkpoint.path, checkpoint.step, loss)
+        record = self._publisher.add_result(checkpoint.path, checkpoint.state())
+        self._tell_checkpoint(checkpoint.step, record)
         # Their weights are variants; what else they hold serves only to go on.
         shutil.rmtree(run.checkpoints_folder, ignore_errors=True)
         of = f"the best of {state.step} steps" if best else f"{state.step} steps"
@@ -150,22 +148,23 @@ class _Session:
             "message": f"{record.variant.name} is in the library: step {checkpoint.step}, {of}.",
         }
 
-    def _save(self, trainer: RunTrainer) -> None:
+    def _save(self, trainer: RunTrainer, listed: bool = True) -> None:
+        """Write a checkpoint; one that is not `listed` becomes the result at once."""
         state, run = self._callback.state_now(), self._task.run
         self._saved = state.step
         checkpoint = write_checkpoint(trainer, run, self._ready.base, state)
         if checkpoint is None:
             return
-        record = self._publisher.add_checkpoint(checkpoint.path, checkpoint.step, state.loss)
-        self._report.event(
-            "checkpoint",
-            step=checkpoint.step,
-            variant=record.variant.id,
-            best=state.best_step == checkpoint.step,
-        )
+        if listed:
+            record = self._publisher.add_checkpoint(checkpoint.path, state)
+            self._tell_checkpoint(checkpoint.step, record)
         best = state.best_step if self._task.config.training.load_best_model_at_end else 0
         for step in rotate(run, self._task.config.training.save_total_limit, best):
             self._publisher.drop_checkpoint(step)
+
+    def _tell_checkpoint(self, step: int, record: VariantRecord) -> None:
+        best = self._callback.state.best_step == step
+        self._report.event("checkpoint", step=step, variant=record.variant.id, best=best)
 
 
 def _is_sharded() -> bool:

@@ -70,6 +70,7 @@ def test_a_run_leaves_an_adapter_that_explains_itself_and_curves() -> None:
     assert told["config"]["training"]["max_steps"] == STEPS
     assert told["base"]["fingerprint"]
     assert told["data"]["id"] == "facts"
+    assert told["evaluation_loss"] == events(made["job"], "evaluation")[-1]["loss"]
     for name in ("tokenizer.json", "chat_template.jinja", "generation_config.json"):
         assert (record.variant.path / name).read_bytes() == (tiny_base() / name).read_bytes()
     assert not list(record.variant.path.glob("*.bin"))
