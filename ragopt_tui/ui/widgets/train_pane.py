@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -18,23 +18,18 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.ui.chart_lines import Window
 from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.train_pictures import (
     LETTERS,
     SMOOTHINGS,
-    View,
     chart_count,
-    moved,
-    panned,
-    zoomed,
 )
 from ragopt_tui.ui.train_reader import Look, TrainReader, Wanted
 from ragopt_tui.ui.train_rows import RunRow
 from ragopt_tui.ui.train_words import headline, row_of_run
 from ragopt_tui.ui.widgets.chart_board import ChartBoard
 from ragopt_tui.ui.widgets.split_line import SplitLine
-from ragopt_tui.ui.widgets.train_acting import ActingPane
+from ragopt_tui.ui.widgets.train_looking import LookingPane
 from ragopt_tui.ui.wording import MUTED, count
 
 _EMPTY = (
@@ -45,11 +40,10 @@ _EMPTY = (
 )
 _LOOK_SECONDS, _LOOK_SECONDS_AT_REST = 0.5, 2.0
 _PAUSE_SHARE = 4.0
-_ZOOM, _PAN = 0.5, 0.25
 _OF_A_RUN = ("open_run", "mark_run", "repeat_run", "next_chart")
 
 
-class TrainPane(ActingPane):
+class TrainPane(LookingPane):
     """Runs as a list; the keys beside Up and Down are for the charts below."""
 
     # Without runs there is nothing else that keys could go to.
@@ -66,8 +60,6 @@ class TrainPane(ActingPane):
         self._reader = TrainReader()
         self._rows: tuple[RunRow, ...] = ()
         self._marked: list[str] = []
-        self._view = View()
-        self._whole = Window(0, 1)
         self._drawn: list[Content] = []
         self._followed: set[str] = set()
         self._go_to = ""
@@ -129,7 +121,7 @@ class TrainPane(ActingPane):
         if action in _OF_A_RUN:
             return row is not None
         if action == "leave_cursor":
-            return self._view.cursor is not None
+            return self.view.cursor is not None
         return True
 
     def action_mark_run(self) -> None:
@@ -143,56 +135,9 @@ class TrainPane(ActingPane):
             self._marked.append(row.id)
         else:
             self.notify(f"At most {len(LETTERS)} runs can be compared.")
-        self._view = replace(self._view, window=None, cursor=None)
+        self.view = replace(self.view, window=None, cursor=None)
         self._fill()
         self.look_again()
-
-    def action_next_chart(self) -> None:
-        """Have the next chart be the large one."""
-        board = self.query_one(ChartBoard)
-        board.large = (board.large + 1) % max(1, len(board.pictures))
-        self.look_again()
-
-    def action_cursor_back(self) -> None:
-        """Read the values at the step before."""
-        self._move_cursor(-1)
-
-    def action_cursor_on(self) -> None:
-        """Read the values at the next step."""
-        self._move_cursor(1)
-
-    def action_zoom_in(self) -> None:
-        """Show fewer steps around the cursor."""
-        self._zoom(_ZOOM)
-
-    def action_zoom_out(self) -> None:
-        """Show more steps around the cursor."""
-        self._zoom(1 / _ZOOM)
-
-    def action_earlier_steps(self) -> None:
-        """Show the steps before those shown."""
-        self._pan(-_PAN)
-
-    def action_later_steps(self) -> None:
-        """Show the steps after those shown."""
-        self._pan(_PAN)
-
-    def action_whole_curve(self) -> None:
-        """Show all steps again."""
-        self._change(window=None)
-
-    def action_log_scale(self) -> None:
-        """Draw on a logarithmic axis, or a linear one again."""
-        self._change(log=not self._view.log)
-
-    def action_smoothing(self) -> None:
-        """Smooth the loss more or less."""
-        at = SMOOTHINGS.index(self._view.smoothing)
-        self._change(smoothing=SMOOTHINGS[(at + 1) % len(SMOOTHINGS)])
-
-    def action_leave_cursor(self) -> None:
-        """Read the last values again."""
-        self._change(cursor=None)
 
     @on(OptionList.OptionHighlighted, "#runs")
     def _moved(self) -> None:
@@ -233,7 +178,7 @@ class TrainPane(ActingPane):
         widths = {
             place.chart: place.width for place in board.places(chart_count(len(self.compared())))
         }
-        return Wanted(tuple(self.compared()), self._view, widths)
+        return Wanted(tuple(self.compared()), self.view, widths)
 
     def _show(self, look: Look) -> None:
         if [row.id for row in look.rows] == [row.id for row in self._rows]:
@@ -249,31 +194,13 @@ class TrainPane(ActingPane):
             else:
                 self._fill(marked.id if marked else "")
         self._follow_new_jobs()
-        self._whole = look.whole
+        self.whole = look.whole
         board = self.query_one(ChartBoard)
         board.pictures = look.pictures
         if board.large >= max(1, len(look.pictures)):
             board.large = 0
         self._show_headline()
-        self._show_head()
-
-    def _move_cursor(self, by: int) -> None:
-        """Move the cursor of the charts; it begins at the last step."""
-        window = self._view.window or self._whole
-        if self._view.cursor is None:
-            self._change(cursor=window.last)
-        else:
-            width = self.query_one(ChartBoard).size.width
-            self._change(cursor=moved(self._view.cursor, window, width, by))
-
-    def _zoom(self, factor: float) -> None:
-        window = self._view.window or self._whole
-        around = window.last if self._view.cursor is None else self._view.cursor
-        self._change(window=zoomed(window, self._whole, factor, around))
-
-    def _pan(self, share: float) -> None:
-        if self._view.window is not None:
-            self._change(window=panned(self._view.window, self._whole, share))
+        self.show_head()
 
     def _follow_new_jobs(self) -> None:
         """Have the app follow runs that were begun elsewhere, such as by a command."""
@@ -281,12 +208,6 @@ class TrainPane(ActingPane):
         if under_way - self._followed:
             self.follow_jobs()
         self._followed = under_way
-
-    def _change(self, **changed: Any) -> None:  # noqa: ANN401 - fields of View
-        self._view = replace(self._view, **changed)
-        self.refresh_bindings()
-        self._show_head()
-        self.look_again()
 
     def _fill(self, marked: str = "") -> None:
         shown = self.query_one("#runs", OptionList)
@@ -324,7 +245,8 @@ class TrainPane(ActingPane):
             headline(row, self.size.width) if row else Content("")
         )
 
-    def _show_head(self) -> None:
+    def show_head(self) -> None:
+        """Say how many runs there are, and how the charts are looked at."""
         running = sum(row.state == "training" for row in self._rows)
         waiting = sum(row.state == "waiting" for row in self._rows)
         left = [
@@ -332,7 +254,7 @@ class TrainPane(ActingPane):
             f"{running} under way" if running else "",
             f"{waiting} waiting" if waiting else "",
         ]
-        view = self._view
+        view = self.view
         right = [
             f"comparing {len(self.compared())}" if self._marked else "",
             ""
