@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.training.run_folder import TRAINER_STATE, Checkpoint, RunFolder, RunState
-from ragopt_tui.training.trained_base import TrainedBase, copy_words
+from ragopt_tui.training.trained_base import TrainedBase, describe_trained
 
 if TYPE_CHECKING:
     from ragopt_tui.training.trainer import RunTrainer
@@ -40,7 +40,7 @@ def write_checkpoint(
         trainer.accelerator.wait_for_everyone()
         _write(trainer, aside)
         if main:
-            copy_words(base, aside)
+            describe_trained(base, aside)
         trainer.accelerator.wait_for_everyone()
         if not main:
             return None

@@ -157,6 +157,7 @@ def _adapted(config: TrainingConfig, base: TrainedBase, model: Any) -> Any:  # n
                 model, str(base.adapter.variant.path), is_trainable=True, local_files_only=True
             )
     for each in adapted.peft_config.values():
-        each.base_model_name_or_path = base.name
-        each.revision = base.record.source.revision or None
+        # A local one, as PEFT would ask the hub for any other with each checkpoint.
+        each.base_model_name_or_path = str(base.folder)
+        each.revision = None
     return adapted

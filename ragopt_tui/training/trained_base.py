@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.models.inspection_adapter import ADAPTER_CONFIG
 from ragopt_tui.models.record import VariantRecord
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.training.config import TrainingConfig
@@ -110,8 +112,17 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def copy_words(base: TrainedBase, folder: Path) -> None:
-    """Put the tokenizer, the chat template and the generation settings beside trained weights."""
+def describe_trained(base: TrainedBase, folder: Path) -> None:
+    """Put the tokenizer, the chat template and the generation settings beside trained weights.
+
+    An adapter's configuration is told the repository and revision of its base, where it has them.
+    """
+    config = folder / ADAPTER_CONFIG
+    if config.is_file():
+        values = json.loads(config.read_bytes())
+        values["base_model_name_or_path"] = base.name
+        values["revision"] = base.record.source.revision or None
+        config.write_text(json.dumps(values, indent=2, sort_keys=True), encoding="utf-8")
     for name in _KEPT_WITH_ADAPTERS:
         source = base.words / name
         if not source.is_file():

@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.jobs.events import Reporter
 from ragopt_tui.models.machine import Machine
+from ragopt_tui.models.record import Source
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
 from ragopt_tui.training import job
@@ -73,6 +74,8 @@ def test_a_run_leaves_an_adapter_that_explains_itself_and_curves() -> None:
     assert told["evaluation_loss"] == events(made["job"], "evaluation")[-1]["loss"]
     for name in ("tokenizer.json", "chat_template.jinja", "generation_config.json"):
         assert (record.variant.path / name).read_bytes() == (tiny_base() / name).read_bytes()
+    adapter = json.loads((record.variant.path / "adapter_config.json").read_text())
+    assert adapter["base_model_name_or_path"] == str(tiny_base())
     assert not list(record.variant.path.glob("*.bin"))
 
     points = events(made["job"], "train")
@@ -346,3 +349,13 @@ def test_it_learns_as_trl_s_own_trainer_does(extra: str) -> None:
     theirs.train()
     wanted = {each["step"]: each["loss"] for each in theirs.state.log_history if "loss" in each}
     assert losses(ours) == pytest.approx(wanted, abs=1e-4)
+
+
+def test_an_adapter_names_the_repository_and_revision_of_a_base_from_the_hub() -> None:
+    store().add(tiny_base(), source=Source("someone/tiny", "abc123"))
+    made = trained(config_of(max_steps=1, eval_steps=0, save_steps=0))
+    path = store().record(made["variant"]).variant.path
+    assert path is not None
+    adapter = json.loads((path / "adapter_config.json").read_text())
+    assert (adapter["base_model_name_or_path"], adapter["revision"]) == ("someone/tiny", "abc123")
+    assert (store().record(made["variant"]).made or {})["base"]["revision"] == "abc123"
