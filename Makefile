@@ -37,7 +37,7 @@ sample-documents: $(READY)
 	$(BIN)/python recipes/sample_docs/make_documents.py
 
 bench: $(READY)
-	for name in answers follow_ups figures indexing_throughput indexing_memory resync search_latency startup event_loop conversations library pdf_tables generation_overhead switching scope retrieval_stages retrieval_cost merging; do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+	for name in answers follow_ups figures indexing_throughput indexing_memory resync search_latency startup event_loop conversations library pdf_tables generation_overhead switching scope retrieval_stages retrieval_cost merging training_curves training_tab training_throughput finetuning verification_time sabotage; do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or run make with PYTHON=/path/to/python."; exit 1; }

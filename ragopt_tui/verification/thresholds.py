@@ -47,7 +47,7 @@ class Threshold:
     source: str
 
 
-_ROUNDING = "rounding alone: measured on the built-in model and on small ones of seven families"
+_ROUNDING = "rounding alone: measured on the built-in model"
 _TABLES = "llama.cpp's tables and published comparisons of 7-8B models:"
 _SMALL = "the built-in model of 33 million:"
 _EXACT = (1e-6, 1e-2)
@@ -62,14 +62,14 @@ TABLE: dict[str, Threshold] = {
         (2e-3, 2e-2), (0.96, 0.8), (1e-3, 2e-2), _NEAR,
         "merged by another tool, which may round otherwise",
     ),
-    "F32": Threshold((1e-5, 1e-3), (0.99, 0.9), _EXACT, _NEAR, f"6e-7 or less: {_ROUNDING}"),
+    "F32": Threshold((1e-5, 1e-3), (0.99, 0.9), _EXACT, _NEAR, "6e-7 or less: small models of eight families"),
     "F16": Threshold((2e-4, 1e-2), (0.98, 0.85), _EXACT, _NEAR, f"2e-6: {_ROUNDING}"),
     "BF16": Threshold((1e-3, 2e-2), (0.97, 0.8), _EXACT, _NEAR, f"BF16: {_ROUNDING}"),
     "Q8_0": Threshold((8e-3, 8e-2), (0.93, 0.7), (0.1, 0.5), (0.06, 0.3), f"{_TABLES} .0004-.0014, {_SMALL} .0018"),
     "Q6_K": Threshold((3e-2, 0.2), (0.88, 0.6), (0.2, 0.7), (0.1, 0.4), f"{_TABLES} .002-.0055, {_SMALL} .011"),
     "Q5": Threshold((8e-2, 0.4), (0.82, 0.55), (0.3, 1), (0.15, 0.5), f"{_TABLES} .011 (Q5_K_M), {_SMALL} .031"),
     "Q4": Threshold((0.25, 0.8), (0.75, 0.45), (0.5, 2), (0.25, 0.6), f"{_TABLES} .013-.031 (Q4_K_M), {_SMALL} .091"),
-    "Q3": Threshold((0.7, 1.5), (0.6, 0.35), (1, 4), (0.4, 0.8), f"{_TABLES} .10 (Q3_K_M), {_SMALL} .31"),
+    "Q3": Threshold((0.7, 1.5), (0.6, 0.35), (1, 4), (0.4, 0.8), f"{_TABLES} .10 (Q3_K_M)"),
     "Q2": Threshold((1.6, 3.0), (0.4, 0.2), (2, 6), (0.6, 0.95), f"{_TABLES} .11-.45 (Q2_K)"),
 }  # fmt: skip
 """Limits leave room above what was measured: small models lose more than large ones."""
