@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-_CHUNK = 8_000_000
+_CHUNK = 1_000_000
 
 Rows = Callable[[int, int], torch.Tensor]
 """Gives the rows from one number to another in 32 bits."""
@@ -79,7 +79,7 @@ def distance(expected: torch.Tensor, rows: Rows, *, blocks: bool = False) -> Dis
     count, width = flat.shape
     single = expected.dim() < 2
     step = max(_CHUNK // max(width, 1), 1)
-    product = own = 0.0
+    product = 0.0
     bad = 0
     row_errors, row_sizes = [], []
     column_error = torch.zeros(width, dtype=torch.float64)
@@ -89,23 +89,32 @@ def distance(expected: torch.Tensor, rows: Rows, *, blocks: bool = False) -> Dis
         wanted = flat[start:stop].float()
         got = rows(0, max(width, 1)) if single else rows(start, stop)
         got = got.reshape(wanted.shape)
-        finite = torch.isfinite(got)
-        if not bool(finite.all()):
+        if torch.equal(got, wanted):
+            size = wanted.square()
+            sizes = size.sum(1).double()
+            row_errors.append(torch.zeros_like(sizes))
+            row_sizes.append(sizes)
+            column_size += size.sum(0)
+            product += float(sizes.sum())
+            continue
+        error = got - wanted
+        # Sums of rows tell whether all is finite, at a tenth of the time of looking at each number.
+        if not bool(torch.isfinite(error.sum(1)).all()):
+            finite = torch.isfinite(got)
             bad += int((~finite).sum())
             got = torch.where(finite, got, torch.zeros(()))
-        error = (got - wanted).square()
-        size = wanted.square()
-        product += float((got.double() * wanted).sum())
-        own += float(size.sum(dtype=torch.float64))
-        row_errors.append(error.sum(1, dtype=torch.float64))
-        row_sizes.append(size.sum(1, dtype=torch.float64))
-        column_error += error.sum(0, dtype=torch.float64)
-        column_size += size.sum(0, dtype=torch.float64)
+            error = got - wanted
+        product += float((got * wanted).sum(1).double().sum())
+        error, size = error.square_(), wanted.square()
+        row_errors.append(error.sum(1).double())
+        row_sizes.append(size.sum(1).double())
+        column_error += error.sum(0)
+        column_size += size.sum(0)
     by_row, by_column = (
         _relative(torch.cat(row_errors), torch.cat(row_sizes), blocks),
         _relative(column_error, column_size, blocks),
     )
-    total = float(torch.cat(row_errors).sum())
+    total, own = float(torch.cat(row_errors).sum()), float(torch.cat(row_sizes).sum())
     relative = math.sqrt(total / own) if own else (0.0 if total == 0 else math.inf)
     return Distance(
         relative,
