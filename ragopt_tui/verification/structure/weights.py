@@ -25,7 +25,7 @@ _ROW_LIMIT = 3.0
 _SCALE_LIMIT = 0.25
 _MARGIN = 1.2
 _EXCESS = 1.35
-"""How many times its usual error rounding may have; importance matrices were seen to add less."""
+"""How many times its usual error rounding may have; that importance matrices add less is assumed."""
 
 
 def compare_weights(
