@@ -21,7 +21,10 @@ from tests.conversion.test_merge import make_adapter, make_base
 IDS = [1, 290, 301, 277, 340, 299, 311, 265]
 
 
-@pytest.mark.parametrize("rslora", [False, True], ids=["lora", "rslora"])
+@pytest.mark.parametrize(
+    "rslora",
+    [pytest.param(False, marks=pytest.mark.slow, id="lora"), pytest.param(True, id="rslora")],
+)
 def test_logits_with_the_adapter_are_those_of_peft(
     tmp_path: Path, converter: Path, reporter: Reporter, rslora: bool
 ) -> None:

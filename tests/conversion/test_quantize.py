@@ -59,6 +59,7 @@ def test_cancelling_leaves_nothing(tmp_path: Path, reporter: Reporter) -> None:
     assert not (tmp_path / "t.gguf").exists()
 
 
+@pytest.mark.slow
 def test_importance_is_measured_on_text_and_used(tmp_path: Path, reporter: Reporter) -> None:
     told: list[tuple[int, int]] = []
     text = "Revenue rose to 4.2 billion in fiscal 2023. " * 120

@@ -116,6 +116,7 @@ def test_the_command_ships_and_exports_for_other_tools(
     assert "exists" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_killing_a_path_leaves_nothing_half_and_it_goes_on(
     store: VariantStore, converter: Path
 ) -> None:

@@ -62,6 +62,7 @@ def test_a_job_waits_for_another_process_that_indexes_the_folder(docs: Path) -> 
     assert job.state == "cancelled"
 
 
+@pytest.mark.slow
 def test_a_job_is_cancelled_while_it_embeds_and_the_next_one_completes_it(docs: Path) -> None:
     facts = [f"fact {n} is told at great length. " * 30 for n in range(150)]
     (docs / "long.md").write_text(report_on("Long", *facts))

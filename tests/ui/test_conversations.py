@@ -141,6 +141,7 @@ async def test_of_a_long_conversation_the_end_is_opened_and_the_rest_is_read_whe
         await until(pilot, lambda: len(kept()) == 121 and kept()[-1].answer)
 
 
+@pytest.mark.slow
 async def test_the_reader_stays_where_he_reads_while_earlier_questions_are_drawn() -> None:
     held(*(exchange(f"question {n}.", quotes_answer(f"question {n}.")) for n in range(40)))
     app = scripted_app()

@@ -123,6 +123,7 @@ async def test_what_is_not_read_starts_nothing(docs: Path) -> None:
         assert jobs() == 1
 
 
+@pytest.mark.slow
 async def test_three_hundred_files_are_read_by_one_job(
     docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +140,7 @@ async def test_three_hundred_files_are_read_by_one_job(
         assert jobs() == 2
 
 
+@pytest.mark.slow
 async def test_what_changes_while_documents_are_read_is_read_after(docs: Path) -> None:
     opened = Opened(docs)
     async with opened.app.run_test(size=(120, 30)) as pilot:

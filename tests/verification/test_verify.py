@@ -42,6 +42,7 @@ def test_the_quantised_built_in_model_is_verified(reporter: Reporter) -> None:
     assert not list(store.folder.path.glob(".new-*"))
 
 
+@pytest.mark.slow
 def test_a_gguf_adapter_is_compared_on_its_base_with_the_live_one(
     chain_of: ChainOf, tmp_path: Path, reporter: Reporter
 ) -> None:
