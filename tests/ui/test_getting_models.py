@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -236,12 +238,17 @@ async def test_a_job_that_ran_before_the_start_is_shown_and_its_end_is_told() ->
 
 async def test_quitting_names_the_jobs_that_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     job = start_check("builtin", "built-in bf16")
+    process = job.folder.process_id()
+    assert process is not None
+    # Else it might be done before the program looks.
+    os.kill(process, signal.SIGSTOP)
     app = scripted_app()
     async with app.run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await until(pilot, lambda: screen.library.jobs.running)
         await pilot.press("ctrl+q")
     assert "Goes on in the background: check built-in bf16." in capsys.readouterr().err
+    os.kill(process, signal.SIGCONT)
     supervisor.cancel(job)
 
 
