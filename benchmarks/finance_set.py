@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 import time
 from collections import Counter
@@ -19,18 +18,6 @@ QUESTIONS = ROOT / "recipes" / "finance_questions" / "finance_questions.csv"
 VALIDATION, TEST = 40, 80
 _CITATIONS = re.compile(r"\s*(?:\[\d+\])+")
 _LONGEST_ANSWER = 64
-
-
-def use_home(home: Path) -> None:
-    """Work in `home`, with the converter that the set-up fetched."""
-    from ragopt_tui.conversion.converter import converter_folder
-    from ragopt_tui.settings import folders
-
-    kept = converter_folder(folders().data)
-    os.environ |= {"RAGOPT_HOME": str(home), "HF_HUB_OFFLINE": "1"}
-    here = converter_folder(folders().data)
-    here.parent.mkdir(parents=True)
-    here.symlink_to(kept)
 
 
 def import_questions(seed: int) -> str:

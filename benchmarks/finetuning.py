@@ -22,8 +22,8 @@ from benchmarks.finance_set import (
     test_examples,
     token_f1,
     train,
-    use_home,
 )
+from benchmarks.home import use_home
 
 
 def main() -> None:

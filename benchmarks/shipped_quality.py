@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.finance_set import ROOT, import_questions, train, use_home
+from benchmarks.finance_set import ROOT, import_questions, train
+from benchmarks.home import use_home
 from benchmarks.questions import GoldQuestion, judge, load_questions, share
 
 DOCS = ROOT / "sample_docs"

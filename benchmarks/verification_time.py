@@ -11,7 +11,6 @@ memory are those of a process of its own and of llama.cpp's.
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 import sys
@@ -20,8 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.home import use_home
 from ragopt_tui.conversion import steps
-from ragopt_tui.conversion.converter import converter_folder
 from ragopt_tui.conversion.steps import Workshop
 from ragopt_tui.jobs.events import Reporter
 from ragopt_tui.models.record import VariantRecord
@@ -37,15 +36,11 @@ _LARGE_LAYERS = 32
 
 def main(arguments: list[str]) -> None:
     """Verify the chain, or with `--large` the layers of a large model."""
-    kept = converter_folder(folders().data)
     if arguments[:1] == ["--measure"]:
         measure_layers(Path(arguments[1]))
         return
     with tempfile.TemporaryDirectory(prefix="verifying-") as scratch:
-        os.environ["RAGOPT_HOME"] = scratch
-        here = converter_folder(folders().data)
-        here.parent.mkdir(parents=True)
-        here.symlink_to(kept)
+        use_home(Path(scratch))
         if arguments[:1] == ["--large"]:
             large(int(arguments[1]) if arguments[1:] else _LARGE_LAYERS)
         else:

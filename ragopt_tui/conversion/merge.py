@@ -17,22 +17,12 @@ from ragopt_tui.conversion.tensor_files import Made, Place, write_tensors
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.inspection import read_json
 from ragopt_tui.models.inspection_folder import INDEX_FILE, weight_files
+from ragopt_tui.models.model_files import TOKENIZER_FILES
 from ragopt_tui.models.safetensors_header import read_safetensors_header
 
 OnBytes = Callable[[int, int], None]
 """Told after each tensor: the bytes written, and those there will be. May raise to stop."""
 
-_TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "vocab.txt",
-    "merges.txt",
-    "chat_template.jinja",
-    "chat_template.json",
-)
 _CONFIG_FILE = "config.json"
 _ROOM = 1.02
 _QUANTISED = (".absmax", ".SCB", ".weight_format")
@@ -194,10 +184,10 @@ def _write_companions(
     (target / _CONFIG_FILE).write_text(config, encoding="utf-8")
     folders = [adapter.folder for adapter in adapters if _has_tokenizer(adapter.folder)]
     _copy_first("generation_config.json", [base], target)
-    for name in _TOKENIZER_FILES:
-        _copy_first(name, folders[:1] or [base], target)
-    # transformers saves tokenizer.json alone; converters need what it was made from too.
-    _copy_first("tokenizer.model", [*folders[:1], base], target)
+    for name in TOKENIZER_FILES:
+        # transformers saves tokenizer.json alone; converters need what it was made from too.
+        also_base = not folders or name == "tokenizer.model"
+        _copy_first(name, [*folders[:1], *([base] if also_base else [])], target)
 
 
 def _config(base: Path, model: AdaptedModel) -> dict[str, Any]:

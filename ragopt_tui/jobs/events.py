@@ -179,26 +179,35 @@ class EventReader:
             return []
         self._offset += len(data)
         *lines, self._rest = (self._rest + data).split(b"\n")
-        return [event for line in lines if (event := _parsed(line)) is not None]
+        return [event for line in lines if (event := parsed_event(line)) is not None]
 
 
 def last_event(file: Path, type: str, tail_bytes: int = 65536) -> dict[str, Any] | None:
     """Give the newest event of a type among the last `tail_bytes` of an events file, or None."""
     try:
-        with file.open("rb") as stream:
-            size = stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, size - tail_bytes))
-            lines = stream.read().split(b"\n")
+        lines = last_lines(file, tail_bytes)
     except FileNotFoundError:
         return None
     for line in reversed(lines[:-1]):
-        event = _parsed(line)
+        event = parsed_event(line)
         if event is not None and event.get("type") == type:
             return event
     return None
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
+def last_lines(file: Path, most_bytes: int) -> list[bytes]:
+    """Give the lines within the last `most_bytes` of a file; the first and the last may be parts.
+
+    Raises OSError where it cannot be read.
+    """
+    with file.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - most_bytes))
+        return stream.read().split(b"\n")
+
+
+def parsed_event(line: bytes) -> dict[str, Any] | None:
+    """Give the event of a line; None where it is no JSON object."""
     try:
         value = json.loads(line)
     except ValueError:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from ragopt_tui.jobs.events import EventReader, JobProgress, last_event
+from ragopt_tui.jobs.events import EventReader, JobProgress, last_event, last_lines
 from ragopt_tui.jobs.folder import JobFolder, JobResult, JobSpec, JobState
 from ragopt_tui.plaintext import one_line
 
@@ -93,10 +92,7 @@ def _exit_in_words(folder: JobFolder) -> str:
 
 def _last_log_line(file: Path) -> str:
     try:
-        with file.open("rb") as stream:
-            size = stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, size - _LOG_TAIL_BYTES))
-            lines = stream.read().decode(errors="replace").split("\n")
+        lines = [line.decode(errors="replace") for line in last_lines(file, _LOG_TAIL_BYTES)]
     except OSError:
         return ""
     return next((one_line(line) for line in reversed(lines) if line.strip()), "")

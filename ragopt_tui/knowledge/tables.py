@@ -23,7 +23,6 @@ _FIGURE = re.compile(
 _YEAR = re.compile(
     r"^(?:FY|fiscal|H[12]|Q[1-4])?[\s'-]*(?:Q[1-4][\s-]*)?(?:19|20)\d\d$", re.IGNORECASE
 )
-_EMPTY_FIGURE = frozenset({"", "-", "–", "—", "n/a", "n.a.", "nm", "n.m."})
 
 
 @dataclass(frozen=True, slots=True)

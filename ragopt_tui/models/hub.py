@@ -119,14 +119,7 @@ def _model(api: HfApi, repository: str, revision: str) -> HubModel:
     info = api.model_info(repository, revision=revision, files_metadata=True, timeout=_SECONDS)
     if not _COMMIT.fullmatch(info.sha or ""):
         raise RagoptError(f"The hub's answer about {one_line(repository, 100)} names no commit.")
-    files = [
-        HubFile(
-            file.rfilename,
-            (file.lfs.size if file.lfs else file.size) or 0,
-            (file.lfs.sha256 if file.lfs else file.blob_id) or "",
-        )
-        for file in info.siblings or ()
-    ]
+    files = [HubFile.of(sibling) for sibling in info.siblings or ()]
     return HubModel(repository, info.sha or "", bool(info.gated), _licence(info), tuple(files))
 
 

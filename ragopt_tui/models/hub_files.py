@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.plaintext import one_line
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import RepoSibling
 
 _WEIGHTS = re.compile(r"(adapter_)?model(-\d{5}-of-\d{5})?\.safetensors")
 _DESCRIBING = re.compile(
@@ -31,6 +35,13 @@ class HubFile:
     name: str
     size: int
     digest: str
+
+    @classmethod
+    def of(cls, sibling: RepoSibling) -> HubFile:
+        """Read what the hub says of a file."""
+        large = sibling.lfs
+        digest = (large.sha256 if large else sibling.blob_id) or ""
+        return cls(sibling.rfilename, (large.size if large else sibling.size) or 0, digest)
 
     @property
     def large(self) -> bool:

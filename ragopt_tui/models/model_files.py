@@ -9,6 +9,20 @@ from pathlib import Path
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.variant import Variant
 
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "chat_template.jinja",
+    "chat_template.json",
+)
+"""The files of a Hugging Face folder by which text becomes tokens, templates of dialogues too."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:

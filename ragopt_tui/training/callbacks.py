@@ -52,11 +52,6 @@ class RunCallback(TrainerCallback):
         self.state = begun
         self.trainer: RunTrainer
 
-    @property
-    def is_better(self) -> bool:
-        """Whether the last evaluation was the best so far."""
-        return self.state.best_step == self.state.evaluated > 0
-
     def on_train_begin(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:  # noqa: ANN401
         """Take up where a checkpoint left off."""
         this: Any = self.trainer

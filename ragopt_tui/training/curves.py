@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import re
 from array import array
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ragopt_tui.jobs.events import parsed_event
 from ragopt_tui.jobs.job import Job
 
 POINTS = ("loss", "learning_rate", "grad_norm", "tokens", "tokens_per_second", "gpu_bytes", "host_bytes", "epoch")  # fmt: skip
@@ -154,7 +154,7 @@ class _Lines:
 def _sorted(lines: list[bytes]) -> _Lines:
     points = [line for line in lines if _POINT in line[:_HEAD]]
     rest = [line for line in lines if _POINT not in line[:_HEAD] and _PROGRESS not in line[:_HEAD]]
-    return _Lines(points, [event for line in rest if (event := _parsed(line)) is not None])
+    return _Lines(points, [event for line in rest if (event := parsed_event(line)) is not None])
 
 
 def _columns(lines: list[bytes]) -> tuple[array[int], list[array[float]]]:
@@ -168,7 +168,7 @@ def _columns(lines: list[bytes]) -> tuple[array[int], list[array[float]]]:
         found = [_numbers(name, text, len(lines)) for name in ("step", *POINTS)]
         return array("q", map(int, found[0])), found[1:]
     except ValueError:
-        events = [event for line in lines if (event := _parsed(line)) and "step" in event]
+        events = [event for line in lines if (event := parsed_event(line)) and "step" in event]
         steps = array("q", (int(event["step"]) for event in events))
         return steps, [
             array("d", (_number(event.get(name)) for event in events)) for name in POINTS
@@ -180,14 +180,6 @@ def _numbers(name: str, text: bytes, count: int) -> array[float]:
     if len(found) != count:
         raise ValueError(name)
     return array("d", (math.nan if each == b"null" else float(each) for each in found))
-
-
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(line)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _number(value: Any) -> float:  # noqa: ANN401

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 from peft import PeftModel, get_peft_model
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig, set_seed
+from transformers import BitsAndBytesConfig, set_seed
 
-from ragopt_tui.chat.backends.transformers_loading import LOADING_ERRORS, cannot_load
+from ragopt_tui.chat.backends.transformers_loading import load_whole
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.machine import fast_bfloat16
 from ragopt_tui.training.adapter_config import lora_config
@@ -85,27 +85,13 @@ def built_model(
 
 
 def _loaded(config: TrainingConfig, base: TrainedBase, precision: Precision, sharded: bool) -> Any:  # noqa: ANN401
-    try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            base.folder,
-            dtype=precision.frozen,
-            quantization_config=_quantisation(config, precision, sharded),
-            device_map=None if sharded else _device(),
-            attn_implementation="sdpa",
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-    except LOADING_ERRORS as error:
-        raise cannot_load(base.folder, error) from error
-    model, info = loaded
-    missing = sorted(map(str, info["missing_keys"] or info["mismatched_keys"]))
-    if missing:
-        raise RagoptError(
-            f"{base.folder} lacks {len(missing)} of the model's weights, among them {missing[0]}.",
-            "Get the model again.",
-        )
+    model = load_whole(
+        base.folder,
+        dtype=precision.frozen,
+        quantization_config=_quantisation(config, precision, sharded),
+        device_map=None if sharded else _device(),
+        attn_implementation="sdpa",
+    )
     if config.quantization.load_in_4bit:
         _keep_scales(model)
     return model

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.models.model_files import TOKENIZER_FILES
 from ragopt_tui.training.config_values import DataChoice, TrainingConfig
 from ragopt_tui.training.data.example import Example
 from ragopt_tui.training.data.importing import Request, read_source
@@ -26,13 +27,6 @@ if TYPE_CHECKING:
     from ragopt_tui.training.data.rendering import Renderer
 
 _MOST_LOOKED_AT = 2000
-_WORDS = (
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "chat_template.jinja",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +81,7 @@ def _remembered(
 
 def _words(base: Base) -> list[Any]:
     """Give what of a base the tokens of a row depend on."""
-    files = [base.folder / name for name in _WORDS] if base.folder else []
+    files = [base.folder / name for name in TOKENIZER_FILES] if base.folder else []
     return [state_of(*files), base.chat_template, base.builtin]
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
 from pathlib import Path
-from typing import Any
 
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.jobs.events import last_lines, parsed_event
 from ragopt_tui.jobs.supervisor import list_jobs
 from ragopt_tui.models.machine import Machine
 from ragopt_tui.training.config import parse_config
 from ragopt_tui.training.config_values import TrainingConfig
 from ragopt_tui.training.plan import Throughput
+from ragopt_tui.training.starting import TARGET
 
-TARGET = "ragopt_tui.training.job:train"
 _TAIL_BYTES = 1 << 16
 _FEWEST_POINTS = 3
 
@@ -58,13 +56,10 @@ def _method(config: TrainingConfig) -> tuple[object, ...]:
 def _points(events_file: Path, on_gpu: bool) -> list[float]:
     """Read the speeds at the end of a run, in tokens a second, if it had the same kind of device."""
     try:
-        with events_file.open("rb") as stream:
-            size = stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, size - _TAIL_BYTES))
-            lines = stream.read().split(b"\n")
+        lines = last_lines(events_file, _TAIL_BYTES)
     except OSError:
         return []
-    events = [event for line in lines if b'"train"' in line and (event := _parsed(line))]
+    events = [event for line in lines if b'"train"' in line and (event := parsed_event(line))]
     return [
         float(event["tokens_per_second"])
         for event in events
@@ -72,11 +67,3 @@ def _points(events_file: Path, on_gpu: bool) -> list[float]:
         and event.get("tokens_per_second")
         and (event.get("gpu_bytes") is not None) == on_gpu
     ]
-
-
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    try:
-        values = json.loads(line)
-    except ValueError:
-        return None
-    return values if isinstance(values, dict) else None

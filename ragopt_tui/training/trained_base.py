@@ -12,25 +12,13 @@ from typing import Any
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.inspection_adapter import ADAPTER_CONFIG
+from ragopt_tui.models.model_files import TOKENIZER_FILES
 from ragopt_tui.models.record import VariantRecord
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.training.config import TrainingConfig
 from ragopt_tui.training.planned_base import find_adapter, find_base
 
 _PIECE = 1 << 16
-_KEPT_WITH_ADAPTERS = (
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "vocab.txt",
-    "merges.txt",
-    "chat_template.jinja",
-    "chat_template.json",
-    "generation_config.json",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +111,7 @@ def describe_trained(base: TrainedBase, folder: Path) -> None:
         values["base_model_name_or_path"] = base.name
         values["revision"] = base.record.source.revision or None
         config.write_text(json.dumps(values, indent=2, sort_keys=True), encoding="utf-8")
-    for name in _KEPT_WITH_ADAPTERS:
+    for name in (*TOKENIZER_FILES, "generation_config.json"):
         source = base.words / name
         if not source.is_file():
             source = base.folder / name

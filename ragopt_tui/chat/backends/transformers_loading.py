@@ -30,16 +30,31 @@ def load_model(folder: Path, precision: Precision) -> Any:  # noqa: ANN401 - eac
     """
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except LOADING_ERRORS as error:
+        raise cannot_load(folder, error) from error
+    model = load_whole(
+        folder,
+        config=config,
+        dtype=_DTYPES.get(precision) or _dtype(config),
+        quantization_config=_quantisation(precision, _dtype(config)),
+        device_map=_device_map(),
+    )
+    return model.eval()
+
+
+def load_whole(folder: Path, **options: Any) -> Any:  # noqa: ANN401 - each has its own class
+    """Load the weights of `folder` with `options` of transformers' `from_pretrained`.
+
+    Raises RagoptError if they do not load, or not all of them are there.
+    """
+    try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
-            config=config,
-            dtype=_DTYPES.get(precision) or _dtype(config),
-            quantization_config=_quantisation(precision, _dtype(config)),
-            device_map=_device_map(),
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
             output_loading_info=True,
+            **options,
         )
     except LOADING_ERRORS as error:
         raise cannot_load(folder, error) from error
@@ -50,7 +65,7 @@ def load_model(folder: Path, precision: Precision) -> Any:  # noqa: ANN401 - eac
             f"{folder} lacks {len(missing)} of the model's weights, among them {missing[0]}.",
             "Get the model again.",
         )
-    return model.eval()
+    return model
 
 
 def load_tokenizer(folder: Path) -> Any:  # noqa: ANN401 - each has its own class

@@ -13,7 +13,6 @@ _LETTERS = 0.6
 _EDGE = 0.25
 """A column of prose begins at least this share of the width away from the page's sides."""
 _RASTER = 3.0
-_WIDE_GAP = 4.0
 
 
 def in_reading_order(lines: Sequence[Line]) -> list[list[Line]]:

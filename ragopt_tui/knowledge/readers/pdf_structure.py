@@ -63,12 +63,6 @@ def _is_set_apart(line: TextLine, size: float, bold: bool) -> bool:
     return letters >= 3 and 2 * letters > len(line.text) and not ends
 
 
-def _runs_on(lines: Sequence[TextLine], index: int) -> bool:
-    """Say whether the next line goes on in plain letters: the bold words open a paragraph."""
-    below = lines[index + 1] if index + 1 < len(lines) else None
-    return below is not None and bool(below.text) and not (below.opens or below.bold or below.table)
-
-
 def _rank(line: TextLine) -> tuple[float, bool, bool]:
     return -round(line.size * 2) / 2, not _PART.match(line.text), not line.text.isupper()
 

@@ -78,11 +78,7 @@ def _found(name: str, revision: str, token: str | None) -> tuple[str, str, list[
             "Check its name; for a private one log in with `hf auth login` or set HF_TOKEN.",
         ) from error
     files = [
-        HubFile(
-            file.rfilename,
-            (file.lfs.size if file.lfs else file.size) or 0,
-            (file.lfs.sha256 if file.lfs else file.blob_id) or "",
-        )
+        HubFile.of(file)
         for file in info.siblings or ()
         if not _DESCRIBING.search(file.rfilename) and _is_plain(file.rfilename)
     ]

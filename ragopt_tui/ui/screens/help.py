@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from ragopt_tui.ui.actions import SCOPE_TITLES, Action
 from ragopt_tui.ui.keys import spoken
+from ragopt_tui.ui.screens.table_dialog import TableDialog
 from ragopt_tui.ui.wording import MUTED
 
 _KEYS, _SLASH, _TITLE = 20, 12, 20
@@ -25,37 +22,18 @@ _MORE = (
 )
 
 
-class Help(ModalScreen[None]):
+class Help(TableDialog):
     """Made from the same list as the bindings, so it cannot be out of date."""
 
+    HEADING = "Keys and commands"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,f1", "dismiss", "Back")]
 
     def __init__(self, actions: Sequence[Action]) -> None:
         super().__init__()
         self._actions = actions
 
-    def compose(self) -> ComposeResult:
-        """Draw the table."""
-        with Vertical(classes="dialog -wide"):
-            yield Static("Keys and commands", classes="dialog-title", markup=False)
-            with VerticalScroll():
-                yield Static(id="help-table", markup=False)
-            yield Static("Esc goes back", classes="dialog-hint", markup=False)
-
-    def on_mount(self) -> None:
-        """Let the arrow keys scroll."""
-        self.query_one(VerticalScroll).focus()
-
-    def on_resize(self) -> None:
-        """Put titles and what they mean into one column where two have no room."""
-        # Later, as what lies within has its new width only then.
-        self.call_after_refresh(self._fill)
-
-    def _fill(self) -> None:
-        self.query_one("#help-table", Static).update(self._table(self.query_one(VerticalScroll)))
-
-    def _table(self, room: VerticalScroll) -> Content:
-        width = room.scrollable_content_region.width
+    def table(self, width: int) -> Content:
+        """Give titles and what they mean, in one column where two have no room."""
         rows: list[Content] = []
         for scope, title in SCOPE_TITLES.items():
             rows += [Content(""), Content.styled(title, "bold $text-accent")]

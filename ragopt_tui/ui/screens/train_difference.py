@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from ragopt_tui.training.config import TrainingConfig, difference
+from ragopt_tui.ui.screens.table_dialog import TableDialog
 from ragopt_tui.ui.train_fields import fields, shown
 from ragopt_tui.ui.train_rows import RunRow
 from ragopt_tui.ui.wording import MUTED, shorten
@@ -19,9 +16,10 @@ from ragopt_tui.ui.wording import MUTED, shorten
 _KEY = 34
 
 
-class TrainDifference(ModalScreen[None]):
+class TrainDifference(TableDialog):
     """A row for each setting that is not the same in both."""
 
+    HEADING = "Settings that differ"
     CSS_PATH = "../training.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter", "dismiss", "Back")]
 
@@ -29,27 +27,10 @@ class TrainDifference(ModalScreen[None]):
         super().__init__()
         self._left, self._right = left, right
 
-    def compose(self) -> ComposeResult:
-        """Draw the table."""
-        with Vertical(classes="dialog -wide"):
-            yield Static("Settings that differ", classes="dialog-title", markup=False)
-            with VerticalScroll():
-                yield Static(id="difference", markup=False)
-            yield Static("Esc goes back", classes="dialog-hint", markup=False)
-
-    def on_mount(self) -> None:
-        """Let the arrow keys scroll."""
-        self.query_one(VerticalScroll).focus()
-
-    def on_resize(self) -> None:
-        """Give the values the room there is."""
-        self.call_after_refresh(self._fill)
-
-    def _fill(self) -> None:
-        width = self.query_one(VerticalScroll).scrollable_content_region.width
+    def table(self, width: int) -> Content:
+        """Give the settings, with the values of both."""
         left, right = self._left, self._right
-        table = difference_table(left.config, right.config, (left.name, right.name), width)
-        self.query_one("#difference", Static).update(table)
+        return difference_table(left.config, right.config, (left.name, right.name), width)
 
 
 def difference_table(
