@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter, ReaderTensor
+from gguf import GGUFReader, GGUFValueType, GGUFWriter, ReaderTensor
 from gguf.quants import dequantize
 
 from ragopt_tui.models.inspection_gguf import gguf_parts
+from ragopt_tui.verification.gguf_rows import stored_rows
 
 _BLOCK = re.compile(r"^blk\.(\d+)\.")
 _VALUES_AT_ONCE = 16 << 20
@@ -27,28 +28,28 @@ def cut_gguf(
     All tensors become float32, quantised ones by gguf's own arithmetic. `tell` is told the tensors
     written and those there are, and may raise to stop. Raises OSError.
     """
-    readers = [GGUFReader(part) for part in gguf_parts(source)]
-    fields = readers[0].fields
+    readers = {part: GGUFReader(part) for part in gguf_parts(source)}
+    fields = next(iter(readers.values())).fields
     architecture = str(fields["general.architecture"].contents())
     writer = GGUFWriter(target, architecture)
     _copy_keys(fields, writer, architecture, layers)
-    kept: dict[str, ReaderTensor] = {}
-    for tensor in (tensor for reader in readers for tensor in reader.tensors):
+    kept: dict[str, tuple[Path, ReaderTensor]] = {}
+    for part, tensor in ((part, each) for part, read in readers.items() for each in read.tensors):
         block = _BLOCK.match(tensor.name)
         if block is None:
-            kept[tensor.name] = tensor
+            kept[tensor.name] = part, tensor
         elif int(block[1]) in layers:
             at = list(layers).index(int(block[1]))
-            kept[f"blk.{at}.{tensor.name[block.end() :]}"] = tensor
-    for name, tensor in kept.items():
+            kept[f"blk.{at}.{tensor.name[block.end() :]}"] = part, tensor
+    for name, (_, tensor) in kept.items():
         shape = [int(length) for length in reversed(tensor.shape)]
         size = 4 * int(tensor.n_elements)
         writer.add_tensor_info(name, shape, np.dtype(np.float32), size)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    for number, tensor in enumerate(kept.values(), start=1):
-        writer.write_tensor_data(_in_32_bits(tensor))
+    for number, (part, tensor) in enumerate(kept.values(), start=1):
+        writer.write_tensor_data(_in_32_bits(part, tensor))
         tell(number, len(kept))
     writer.close()
 
@@ -74,16 +75,13 @@ def _copy_keys(
         writer.add_key_value(key, value, kind, sub_type)
 
 
-def _in_32_bits(tensor: ReaderTensor) -> npt.NDArray[np.float32]:
+def _in_32_bits(file: Path, tensor: ReaderTensor) -> npt.NDArray[np.float32]:
     """Give a tensor's values, some rows at a time, so that little more than the result is held."""
-    if tensor.tensor_type == GGMLQuantizationType.F32:
-        return np.asarray(tensor.data, np.float32)
     shape = tuple(int(length) for length in reversed(tensor.shape))
-    values = np.empty((int(np.prod(shape[:-1], dtype=np.int64)), shape[-1]), np.float32)
-    rows = tensor.data.reshape(len(values), -1)
-    step = max(1, _VALUES_AT_ONCE // shape[-1])
-    for start in range(0, len(rows), step):
+    values = np.empty(shape, np.float32)
+    step = max(1, _VALUES_AT_ONCE * shape[0] // int(tensor.n_elements))
+    for start in range(0, shape[0], step):
+        stored = stored_rows(file, tensor, start, start + step)
         with np.errstate(all="ignore"):
-            piece = dequantize(rows[start : start + step], tensor.tensor_type)
-        values[start : start + step] = piece
-    return values.reshape(shape)
+            values[start : start + step] = dequantize(stored, tensor.tensor_type)
+    return values

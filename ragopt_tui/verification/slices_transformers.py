@@ -36,10 +36,17 @@ def slice_logits(
     """
     weights = _Weights(folder, adapters, onto)
     model = _built(weights.config, layers)
-    tied = _output_name(model) if model.config.tie_word_embeddings else ""
+    tied = (
+        _name_of(model, model.get_output_embeddings()) if model.config.tie_word_embeddings else ""
+    )
+    embedding = "" if tied else _name_of(model, model.get_input_embeddings())
+    rows = torch.tensor(sorted(set(ids)))
     with torch.inference_mode():
         for name, parameter in model.state_dict().items():
-            if name != tied:
+            if name == embedding:
+                # Memory that is never written to is never taken.
+                parameter[rows] = weights.read(_original(name, layers))[rows].float()
+            elif name != tied:
                 parameter.copy_(weights.read(_original(name, layers)))
         model.tie_weights()
         output = model(torch.tensor([list(ids)]), use_cache=False)
@@ -111,9 +118,8 @@ def _built(config: Any, layers: Sequence[int]) -> Any:  # noqa: ANN401 - any arc
         return make.from_config(config, dtype=torch.float32).eval()
 
 
-def _output_name(model: Any) -> str:  # noqa: ANN401 - any architecture
-    output = model.get_output_embeddings()
-    return next((f"{name}.weight" for name, each in model.named_modules() if each is output), "")
+def _name_of(model: Any, layer: Any) -> str:  # noqa: ANN401 - any architecture
+    return next((f"{name}.weight" for name, each in model.named_modules() if each is layer), "")
 
 
 def _original(name: str, layers: Sequence[int]) -> str:

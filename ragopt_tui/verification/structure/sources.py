@@ -18,6 +18,7 @@ from ragopt_tui.conversion.tensor_files import Place
 from ragopt_tui.models.inspection_folder import weight_files
 from ragopt_tui.models.inspection_gguf import gguf_parts
 from ragopt_tui.models.safetensors_header import read_safetensors_header
+from ragopt_tui.verification.gguf_rows import stored_rows
 
 
 class Tensors(Protocol):
@@ -80,14 +81,14 @@ class GgufTensors:
     """The tensors of a GGUF file, those of all its parts where it is split."""
 
     def __init__(self, file: Path) -> None:
-        self._readers = [GGUFReader(part) for part in gguf_parts(file)]
-        self.fields = self._readers[0].fields
-        self._tensors = {t.name: t for reader in self._readers for t in reader.tensors}
-        self.shapes = {name: _shape(tensor) for name, tensor in self._tensors.items()}
+        readers = {part: GGUFReader(part) for part in gguf_parts(file)}
+        self.fields = next(iter(readers.values())).fields
+        self._tensors = {t.name: (part, t) for part, each in readers.items() for t in each.tensors}
+        self.shapes = {name: _shape(tensor) for name, (_, tensor) in self._tensors.items()}
 
     def kind(self, name: str) -> str:
         """Give the number format as llama.cpp names it."""
-        return self._tensors[name].tensor_type.name
+        return self._tensors[name][1].tensor_type.name
 
     def read(self, name: str) -> torch.Tensor:
         """Give a whole tensor in 32 bits."""
@@ -95,9 +96,10 @@ class GgufTensors:
 
     def rows(self, name: str, start: int, stop: int) -> torch.Tensor:
         """Give some of its rows in 32 bits, as llama.cpp computes with them."""
-        tensor = self._tensors[name]
+        file, tensor = self._tensors[name]
+        stored = stored_rows(file, tensor, start, stop)
         with np.errstate(all="ignore"):
-            values = dequantize(tensor.data[start:stop], tensor.tensor_type)
+            values = dequantize(stored, tensor.tensor_type)
         return torch.from_numpy(np.array(values, dtype=np.float32))
 
 
