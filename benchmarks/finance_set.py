@@ -34,8 +34,8 @@ def import_questions(seed: int) -> str:
 def train(preset: str, data: str, seed: int, **lora: Any) -> tuple[str, float]:  # noqa: ANN401
     """Train an adapter as a job; gives its id and the seconds that this took."""
     from ragopt_tui.jobs import supervisor
-    from ragopt_tui.training.presets import preset as find_preset
-    from ragopt_tui.training.starting import start_training
+    from ragopt_tui.training.configuration.presets import preset as find_preset
+    from ragopt_tui.training.runs.starting import start_training
 
     config = find_preset(preset).config
     config = dataclasses.replace(

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ragopt_tui.jobs.folder import JobFolder, JobSpec
 from ragopt_tui.jobs.job import Job
-from ragopt_tui.training.curves import Curves, downsampled, smoothed
+from ragopt_tui.training.runs.curves import Curves, downsampled, smoothed
 
 STEPS, MORE, COLUMNS = 100_000, 100, 200
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from ragopt_tui.jobs.folder import JobFolder, JobSpec
 from ragopt_tui.settings import Settings, folders
-from ragopt_tui.training.config import TrainingConfig, write_config
+from ragopt_tui.training.configuration.config import TrainingConfig, write_config
 from ragopt_tui.ui.app import RagoptApp
 from ragopt_tui.ui.screens.main import MainScreen
 from ragopt_tui.ui.widgets.chart_board import ChartBoard
@@ -66,7 +66,7 @@ def made_run(steps: int) -> JobFolder:
     id = "20250314-120000-aaaa"
     config = write_config(TrainingConfig(name="long"))
     parameters = {"config": config, "original": "", "run": ""}
-    spec = JobSpec(id, "train", "train long", "ragopt_tui.training.job:train", parameters)
+    spec = JobSpec(id, "train", "train long", "ragopt_tui.training.execution.job:train", parameters)
     job = JobFolder(folders().jobs / id)
     job.create(spec)
     job.events_file.write_text(lines(1, steps))

@@ -33,12 +33,12 @@ from ragopt_tui.models.machine import fast_bfloat16, this_machine
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.models.variant import builtin_variants
 from ragopt_tui.settings import folders
-from ragopt_tui.training.config import TrainingConfig, parse_config, write_config
+from ragopt_tui.training.configuration.config import TrainingConfig, parse_config, write_config
+from ragopt_tui.training.configuration.presets import preset
 from ragopt_tui.training.data.example import Example
 from ragopt_tui.training.data.record import DataSetRecord
 from ragopt_tui.training.data.store import DataSetStore
-from ragopt_tui.training.presets import preset
-from ragopt_tui.training.run_folder import RunFolder
+from ragopt_tui.training.runs.folder import RunFolder
 
 WARM_UP, ROWS, MEDIAN, SPREAD = 3, 400, 150, 0.8
 WORDS = "revenue rose by the year to million and debt fell in a quarter as margin was of".split()
@@ -112,7 +112,7 @@ def measure(kind: str, config: TrainingConfig) -> dict[str, float]:
     import torch
     from transformers import TrainerCallback
 
-    from ragopt_tui.training import worker
+    from ragopt_tui.training.worker import worker
 
     gpu = torch.cuda.is_available()
     clock, store = Clock(gpu), VariantStore(folders().models)
@@ -194,9 +194,9 @@ def plain_trainer(config: TrainingConfig, ready: Any, gpu: bool, folder: Path) -
 
 def own_trainer(config: TrainingConfig, ready: Any, gpu: bool, folder: Path) -> Any:  # noqa: ANN401
     """Build our trainer without what the worker adds."""
-    from ragopt_tui.training.arguments import training_arguments
-    from ragopt_tui.training.model_building import built_model, precision_of
-    from ragopt_tui.training.trainer import RunTrainer
+    from ragopt_tui.training.worker.arguments import training_arguments
+    from ragopt_tui.training.worker.model_building import built_model, precision_of
+    from ragopt_tui.training.worker.trainer import RunTrainer
 
     precision = precision_of(config, gpu, "bf16")
     arguments = training_arguments(

@@ -12,7 +12,7 @@ from ragopt_tui.errors import RagoptError
 from ragopt_tui.jobs import supervisor
 from ragopt_tui.jobs.job import Job
 from ragopt_tui.plaintext import one_line
-from ragopt_tui.training import runs
+from ragopt_tui.training.runs import listing as runs
 from ragopt_tui.ui.wording import duration, when
 
 _LINES_OF_LOG = 12

@@ -15,14 +15,18 @@ from ragopt_tui.models.machine import this_machine
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.plaintext import one_line
 from ragopt_tui.settings import folders
-from ragopt_tui.training.axolotl import import_axolotl
-from ragopt_tui.training.checks import combination_errors, machine_errors, missing_errors
-from ragopt_tui.training.config import TrainingConfig, parse_config, write_config
-from ragopt_tui.training.config_changes import with_absolute_paths, with_settings
-from ragopt_tui.training.config_file import read_text
+from ragopt_tui.training.configuration.axolotl import import_axolotl
+from ragopt_tui.training.configuration.changes import with_absolute_paths, with_settings
+from ragopt_tui.training.configuration.checks import (
+    combination_errors,
+    machine_errors,
+    missing_errors,
+)
+from ragopt_tui.training.configuration.config import TrainingConfig, parse_config, write_config
+from ragopt_tui.training.configuration.file import read_text
+from ragopt_tui.training.configuration.planned_base import check_base
+from ragopt_tui.training.configuration.presets import preset, presets
 from ragopt_tui.training.data.store import DataSetStore
-from ragopt_tui.training.planned_base import check_base
-from ragopt_tui.training.presets import preset, presets
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def print_config(chosen: Chosen) -> int:
 def plan(chosen: Chosen, as_json: bool) -> int:
     """Print what a run would train, need and take; gives 1 where it could not start."""
     from ragopt_tui.commands.train_plan import plan_lines
-    from ragopt_tui.training.planning import plan_training
+    from ragopt_tui.training.planning.planning import plan_training
 
     made = plan_training(chosen.config, VariantStore(folders().models), this_machine())
     if as_json:
@@ -118,7 +122,7 @@ def run_training(chosen: Chosen, detach: bool, as_json: bool) -> int:
 
     Raises ConfigError before anything starts where the settings do not go together.
     """
-    from ragopt_tui.training.starting import start_training
+    from ragopt_tui.training.runs.starting import start_training
 
     config = chosen.config
     for error in [*missing_errors(config), *combination_errors(config)]:
@@ -131,8 +135,8 @@ def run_training(chosen: Chosen, detach: bool, as_json: bool) -> int:
 
 def resume_training(name: str, detach: bool, as_json: bool) -> int:
     """Go on with a run from its last checkpoint, as `run_training` does with a new one."""
-    from ragopt_tui.training.runs import find_run
-    from ragopt_tui.training.starting import resume
+    from ragopt_tui.training.runs.listing import find_run
+    from ragopt_tui.training.runs.starting import resume
 
     return _follow(resume(find_run(name)), detach, as_json)
 

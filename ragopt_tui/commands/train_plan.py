@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from ragopt_tui.models.memory import size_text
 from ragopt_tui.plaintext import one_line
-from ragopt_tui.training.plan import Plan, method_name
-from ragopt_tui.training.plan_memory import Fit
+from ragopt_tui.training.planning.fitting import Fit
+from ragopt_tui.training.planning.plan import Plan, method_name
 from ragopt_tui.ui.wording import duration
 
 _LABEL = 12

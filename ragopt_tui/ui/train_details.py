@@ -9,9 +9,9 @@ from typing import Any
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.plaintext import without_controls
-from ragopt_tui.training.config import parse_config, write_config
-from ragopt_tui.training.curves import Curves
-from ragopt_tui.training.runs import Run, find_run
+from ragopt_tui.training.configuration.config import parse_config, write_config
+from ragopt_tui.training.runs.curves import Curves
+from ragopt_tui.training.runs.listing import Run, find_run
 from ragopt_tui.ui.train_reader import row_of, warned
 from ragopt_tui.ui.train_rows import RunRow
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 
-from ragopt_tui.training.checks import combination_errors
-from ragopt_tui.training.config import ConfigError, TrainingConfig, write_config
-from ragopt_tui.training.config_reading import read_values
+from ragopt_tui.training.configuration.checks import combination_errors
+from ragopt_tui.training.configuration.config import ConfigError, TrainingConfig, write_config
+from ragopt_tui.training.configuration.reading import read_values
 from ragopt_tui.ui.train_fields import Field, as_yaml, fields, shown
 
 _WHERE = "The configuration"

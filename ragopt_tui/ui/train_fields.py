@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from ragopt_tui.training.config import TrainingConfig, settings_of
-from ragopt_tui.training.config_reading import yaml_number
+from ragopt_tui.training.configuration.config import TrainingConfig, settings_of
+from ragopt_tui.training.configuration.reading import yaml_number
 
 Kind = Literal["text", "whole", "number", "switch", "choice", "list", "mapping"]
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ragopt_tui.training.curves import Curves, smoothed
+from ragopt_tui.training.runs.curves import Curves, smoothed
 from ragopt_tui.ui.chart_drawing import LABELS, Picture, plot_columns
 from ragopt_tui.ui.chart_lines import Column, DrawnLine, Form, Numbers, Window, reading, reduced
 from ragopt_tui.ui.chart_scale import Unit

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.plaintext import one_line
-from ragopt_tui.training.config import ConfigError
+from ragopt_tui.training.configuration.config import ConfigError
 from ragopt_tui.ui.train_command import answered
 from ragopt_tui.ui.variant_words import size
 from ragopt_tui.ui.wording import count, duration

@@ -10,9 +10,9 @@ from typing import Any
 
 from ragopt_tui.jobs.events import last_event
 from ragopt_tui.plaintext import one_line
-from ragopt_tui.training.config_values import TrainingConfig
-from ragopt_tui.training.curves import Curves
-from ragopt_tui.training.runs import Run, list_runs
+from ragopt_tui.training.configuration.values import TrainingConfig
+from ragopt_tui.training.runs.curves import Curves
+from ragopt_tui.training.runs.listing import Run, list_runs
 from ragopt_tui.ui.chart_drawing import Picture
 from ragopt_tui.ui.chart_lines import Window
 from ragopt_tui.ui.train_pictures import PictureMaker, View, whole

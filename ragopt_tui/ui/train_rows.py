@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from ragopt_tui.training.config_values import TrainingConfig
+from ragopt_tui.training.configuration.values import TrainingConfig
 
 RunState = Literal["training", "waiting", "finished", "cancelled", "failed", "died"]
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ragopt_tui.training.checks import combination_errors, machine_errors, missing_errors
-from ragopt_tui.training.config import TrainingConfig
-from ragopt_tui.training.config_changes import with_absolute_paths
+from ragopt_tui.training.configuration.changes import with_absolute_paths
+from ragopt_tui.training.configuration.checks import (
+    combination_errors,
+    machine_errors,
+    missing_errors,
+)
+from ragopt_tui.training.configuration.config import TrainingConfig
 
 
 def start(config: TrainingConfig, text: str) -> str:
@@ -18,9 +22,9 @@ def start(config: TrainingConfig, text: str) -> str:
     from ragopt_tui.models.machine import this_machine
     from ragopt_tui.models.store import VariantStore
     from ragopt_tui.settings import folders
+    from ragopt_tui.training.configuration.planned_base import check_base
     from ragopt_tui.training.data.store import DataSetStore
-    from ragopt_tui.training.planned_base import check_base
-    from ragopt_tui.training.starting import start_training
+    from ragopt_tui.training.runs.starting import start_training
 
     store = VariantStore(folders().models)
     for error in [*missing_errors(config), *combination_errors(config)]:

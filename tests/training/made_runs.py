@@ -11,7 +11,7 @@ from typing import Any
 
 from ragopt_tui.jobs.folder import JobFolder, JobResult, JobSpec
 from ragopt_tui.settings import folders
-from ragopt_tui.training.config import TrainingConfig, write_config
+from ragopt_tui.training.configuration.config import TrainingConfig, write_config
 
 STARTED = 1_741_953_600.0
 """Noon of 14 March 2025, UTC."""
@@ -154,7 +154,7 @@ def made_run(
         whole,
         "train",
         f"train {config.name}",
-        "ragopt_tui.training.job:train",
+        "ragopt_tui.training.execution.job:train",
         {"config": write_config(config), "original": original, "run": "", "grace_seconds": 600.0},
         created=started,
     )

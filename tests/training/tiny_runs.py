@@ -19,7 +19,7 @@ from ragopt_tui.settings import folders
 from ragopt_tui.training.data.example import Example, Message
 from ragopt_tui.training.data.record import DataSetRecord
 from ragopt_tui.training.data.store import DataSetStore
-from ragopt_tui.training.starting import TARGET
+from ragopt_tui.training.runs.starting import TARGET
 
 BUILTIN = next(variant.path for variant in builtin_variants() if variant.id == "builtin")
 STEPS = 12
@@ -88,7 +88,7 @@ def job_folder(config: str, run: str = "", **parameters: Any) -> JobFolder:
 
 def trained(config: str, run: str = "", report: Reporter | None = None) -> dict[str, Any]:
     """Train in this process as the job does; gives its result, with its `job` id."""
-    from ragopt_tui.training import job
+    from ragopt_tui.training.execution import job
 
     folder = job_folder(config, run)
     result = job.train(folder.read_spec().parameters, report or Reporter(folder.events_file))

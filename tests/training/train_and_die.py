@@ -10,13 +10,13 @@ from typing import Any
 
 from ragopt_tui.jobs.events import Reporter
 from ragopt_tui.jobs.folder import JobFolder
-from ragopt_tui.training import job
+from ragopt_tui.training.execution import job
 
 
 def main(folder: JobFolder, last: int) -> None:
     from transformers import TrainerCallback
 
-    from ragopt_tui.training.callbacks import RunCallback
+    from ragopt_tui.training.worker.callbacks import RunCallback
 
     class Killed(RunCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **values: Any) -> None:
@@ -25,7 +25,7 @@ def main(folder: JobFolder, last: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     assert issubclass(Killed, TrainerCallback)
-    import ragopt_tui.training.worker as worker
+    import ragopt_tui.training.worker.worker as worker
 
     worker.RunCallback = Killed  # type: ignore[misc]
     job.train(folder.read_spec().parameters, Reporter(folder.events_file))

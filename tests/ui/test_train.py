@@ -13,12 +13,12 @@ from textual.widgets import OptionList
 
 from ragopt_tui.jobs.folder import JobFolder, JobResult, JobSpec
 from ragopt_tui.settings import folders
-from ragopt_tui.training.config import TrainingConfig, parse_config
-from ragopt_tui.training.config_values import DataChoice, Lora
+from ragopt_tui.training.configuration.config import TrainingConfig, parse_config
+from ragopt_tui.training.configuration.values import DataChoice, Lora
 from ragopt_tui.training.data.example import Example, Message
 from ragopt_tui.training.data.record import DataSetRecord
 from ragopt_tui.training.data.store import DataSetStore
-from ragopt_tui.training.runs import list_runs
+from ragopt_tui.training.runs.listing import list_runs
 from ragopt_tui.ui.screens.data_import import DataImport
 from ragopt_tui.ui.screens.data_sets import DataSets
 from ragopt_tui.ui.screens.pick import Pick
@@ -186,7 +186,7 @@ async def test_a_run_is_repeated_with_one_thing_changed(
         begun.append((config, original))
         return JobSpec("20250314-120000-zzzz", "train", "", "", {})
 
-    monkeypatch.setattr("ragopt_tui.training.starting.start_training", start)
+    monkeypatch.setattr("ragopt_tui.training.runs.starting.start_training", start)
     app = scripted_app()
     async with app.run_test(size=SIZE) as pilot:
         await opened(pilot, 1)
@@ -208,7 +208,7 @@ async def test_the_form_follows_the_yaml_and_a_mistake_keeps_the_run_from_starti
     def start(*_: Any) -> None:
         raise AssertionError("it was started")
 
-    monkeypatch.setattr("ragopt_tui.training.starting.start_training", start)
+    monkeypatch.setattr("ragopt_tui.training.runs.starting.start_training", start)
     app = scripted_app()
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         await ready(pilot)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ragopt_tui.training.config import TrainingConfig
-from ragopt_tui.training.config_values import Lora, Schedule
+from ragopt_tui.training.configuration.config import TrainingConfig
+from ragopt_tui.training.configuration.values import Lora, Schedule
 from ragopt_tui.ui.train_draft import Draft
 from ragopt_tui.ui.train_fields import as_yaml, fields
 

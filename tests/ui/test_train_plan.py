@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ragopt_tui.training.config import TrainingConfig
+from ragopt_tui.training.configuration.config import TrainingConfig
 from ragopt_tui.ui.train_draft import Draft
 from ragopt_tui.ui.train_plan import plan_view, planned
 

@@ -10,8 +10,8 @@ import pytest
 from textual.pilot import Pilot
 
 from ragopt_tui.jobs.folder import JobResult
-from ragopt_tui.training.config import TrainingConfig
-from ragopt_tui.training.config_values import DataChoice, Lora, Schedule
+from ragopt_tui.training.configuration.config import TrainingConfig
+from ragopt_tui.training.configuration.values import DataChoice, Lora, Schedule
 from ragopt_tui.training.data.example import Example, Message
 from ragopt_tui.training.data.record import DataSetRecord, Origin
 from ragopt_tui.training.data.store import DataSetStore

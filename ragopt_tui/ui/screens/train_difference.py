@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from ragopt_tui.training.config import TrainingConfig, difference
+from ragopt_tui.training.configuration.config import TrainingConfig, difference
 from ragopt_tui.ui.screens.table_dialog import TableDialog
 from ragopt_tui.ui.train_fields import fields, shown
 from ragopt_tui.ui.train_rows import RunRow

@@ -15,8 +15,8 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static, TextArea
 
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.training.checks import missing_errors
-from ragopt_tui.training.config import ConfigError
+from ragopt_tui.training.configuration.checks import missing_errors
+from ragopt_tui.training.configuration.config import ConfigError
 from ragopt_tui.ui.keys import bindings
 from ragopt_tui.ui.screens.confirm import Confirm
 from ragopt_tui.ui.screens.line import Line

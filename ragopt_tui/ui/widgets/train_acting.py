@@ -18,7 +18,7 @@ from ragopt_tui.ui.train_rows import RunRow
 from ragopt_tui.ui.wording import MUTED, shorten
 
 if TYPE_CHECKING:
-    from ragopt_tui.training.presets import Preset
+    from ragopt_tui.training.configuration.presets import Preset
     from ragopt_tui.ui.app import RagoptApp
     from ragopt_tui.ui.train_draft import Draft
 
@@ -200,41 +200,41 @@ class ActingPane(Vertical):
 
 
 def _presets() -> Mapping[str, Preset]:
-    from ragopt_tui.training.presets import presets
+    from ragopt_tui.training.configuration.presets import presets
 
     return presets()
 
 
 def _defaults() -> str:
-    from ragopt_tui.training.config import TrainingConfig, write_config
+    from ragopt_tui.training.configuration.config import TrainingConfig, write_config
 
     return write_config(TrainingConfig())
 
 
 def _text_of(run: str) -> str:
-    from ragopt_tui.training.runs import find_run
+    from ragopt_tui.training.runs.listing import find_run
     from ragopt_tui.ui.train_details import yaml_of
 
     return yaml_of(find_run(run))
 
 
 def _stop(run: str) -> None:
-    from ragopt_tui.training.runs import find_run
-    from ragopt_tui.training.starting import stop
+    from ragopt_tui.training.runs.listing import find_run
+    from ragopt_tui.training.runs.starting import stop
 
     stop(find_run(run))
 
 
 def _resume(run: str) -> None:
-    from ragopt_tui.training.runs import find_run
-    from ragopt_tui.training.starting import resume
+    from ragopt_tui.training.runs.listing import find_run
+    from ragopt_tui.training.runs.starting import resume
 
     resume(find_run(run))
 
 
 def _remove(run: str) -> None:
-    from ragopt_tui.training.removing import remove_run
-    from ragopt_tui.training.runs import find_run
+    from ragopt_tui.training.runs.listing import find_run
+    from ragopt_tui.training.runs.removing import remove_run
 
     remove_run(find_run(run))
 
@@ -248,8 +248,8 @@ def _read(file: Path, axolotl: bool) -> str:
         raise RagoptError(f"{file} cannot be read: {why}.", "Check the path.") from error
     if not axolotl:
         return text
-    from ragopt_tui.training.axolotl import import_axolotl
-    from ragopt_tui.training.config import write_config
+    from ragopt_tui.training.configuration.axolotl import import_axolotl
+    from ragopt_tui.training.configuration.config import write_config
 
     taken = import_axolotl(text, str(file))
     left = [f"# {each.key}: {each.value}: {each.reason}\n" for each in taken.unmapped]

@@ -15,7 +15,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from ragopt_tui.plaintext import one_line
-from ragopt_tui.training.config import ConfigError
+from ragopt_tui.training.configuration.config import ConfigError
 from ragopt_tui.ui.train_draft import Draft
 from ragopt_tui.ui.train_fields import Field, fields
 from ragopt_tui.ui.wording import MUTED, shorten

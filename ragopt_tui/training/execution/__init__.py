@@ -1,0 +1,1 @@
+"""The job of a run: it waits for devices and starts the processes that train."""

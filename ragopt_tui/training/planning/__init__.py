@@ -1,0 +1,1 @@
+"""What a run would train, need and take, before anything starts."""

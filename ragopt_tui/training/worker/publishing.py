@@ -1,0 +1,124 @@
+"""Trained weights as variants of the library: checkpoints while training goes on, then the result."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ragopt_tui.errors import RagoptError
+from ragopt_tui.jobs import supervisor
+from ragopt_tui.jobs.job import Job
+from ragopt_tui.models import push_job
+from ragopt_tui.models.record import VariantRecord
+from ragopt_tui.models.store import VariantStore
+from ragopt_tui.models.variant import VariantKind
+from ragopt_tui.plaintext import one_line
+from ragopt_tui.training.runs.folder import RunState
+
+_WEIGHTS = ".safetensors"
+_DESCRIBING = (".json", ".jinja", ".model", ".txt")
+_OF_TRAINING = ("run_state.json", "trainer_state.json")
+
+
+class Publisher:
+    """Puts the checkpoints of one run into the library and, if asked for, on the hub."""
+
+    def __init__(
+        self,
+        store: VariantStore,
+        *,
+        name: str,
+        kind: VariantKind,
+        parent: str,
+        made: Mapping[str, Any],
+        repository: str = "",
+        working_folder: str = "",
+    ) -> None:
+        self._store = store
+        self._name, self._kind, self._parent = name, kind, parent
+        self._made = dict(made)
+        self._repository, self._working_folder = repository, working_folder
+        self._pushing: Job | None = None
+
+    def add_checkpoint(self, folder: Path, state: RunState) -> VariantRecord:
+        """List a checkpoint; its weights are the same files, not copies, where that can be."""
+        record = self._adopted(folder, f"{self._name} step {state.step}", "checkpoint", state)
+        if self._pushing is None or self._pushing.state != "running":
+            self._pushing = self._push(record)
+        return record
+
+    def add_result(self, folder: Path, state: RunState) -> VariantRecord:
+        """Put the trained variant into the library, in place of the checkpoint of its step."""
+        record = self._adopted(folder, self._name, "train", state)
+        self.drop_checkpoint(state.step)
+        self._push(record)
+        return record
+
+    def drop_checkpoint(self, step: int) -> None:
+        """Take the checkpoint of a step out of the library, unless its user made something of it."""
+        for record in self._store.records():
+            made = record.made or {}
+            if made.get("step") != "checkpoint" or made.get("run") != self._made["run"]:
+                continue
+            if made.get("at") != step or self._is_kept(record, step):
+                continue
+            self._store.remove(record.variant.id)
+            self._store.purge(record.variant.id)
+
+    def _is_kept(self, record: VariantRecord, step: int) -> bool:
+        renamed = record.variant.name != one_line(f"{self._name} step {step}", 120)
+        changed = renamed or record.tags or record.note or record.verification
+        return bool(changed or self._store.dependents(record.variant.id))
+
+    def _adopted(self, source: Path, name: str, step: str, state: RunState) -> VariantRecord:
+        with self._store.folder.changing():
+            folder = self._store.folder.new_folder()
+        try:
+            for file in sorted(source.iterdir()):
+                if belongs_to_model(file):
+                    _link(file, folder / file.name)
+            evaluated = state.best_loss if state.best_step == state.step else None
+            losses = {"loss": state.loss, "evaluation_loss": evaluated}
+            made = self._made | {"step": step, "at": state.step, **losses}
+            return self._store.adopt(
+                folder, name=name, kind=self._kind, parent=self._parent, made=made
+            )
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _push(self, record: VariantRecord) -> Job | None:
+        if not self._repository:
+            return None
+        parameters = {
+            "variant": record.variant.id,
+            "repository": self._repository,
+            "public": False,
+            "working_folder": self._working_folder,
+        }
+        title = f"put on the hub: {one_line(self._repository, 80)}"
+        try:
+            return supervisor.start(push_job.KIND, title, push_job.TARGET, parameters)
+        except RagoptError:
+            # Training goes on: the next checkpoint is put there too.
+            return None
+
+
+def belongs_to_model(file: Path) -> bool:
+    """Whether a checkpoint's file is of the model, not of the training."""
+    if file.name.startswith(".") or file.name in _OF_TRAINING:
+        return False
+    return file.suffix == _WEIGHTS or file.suffix in _DESCRIBING
+
+
+def _link(source: Path, target: Path) -> None:
+    if source.suffix == _WEIGHTS:
+        try:
+            os.link(source, target)
+            return
+        except OSError:
+            # Another file system, or one without links.
+            pass
+    shutil.copyfile(source, target)
