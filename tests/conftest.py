@@ -12,6 +12,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Each process has a core, and those that it starts share it.
     os.environ["OMP_NUM_THREADS"] = "1"
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ import pytest
 if TYPE_CHECKING:
     from ragopt_tui.knowledge.embedder import Embedder
     from ragopt_tui.knowledge.retrieval_models import RetrievalModels
+    from tests.jobs_here import JobsHere
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +46,14 @@ def retrieval_models(embedder: Embedder) -> RetrievalModels:
     from ragopt_tui.knowledge.retrieval_models import RetrievalModels
 
     return RetrievalModels(embedder)
+
+
+@pytest.fixture
+def jobs_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[JobsHere]:
+    """Jobs run in this process; the test ends after they have."""
+    from tests.jobs_here import JobsHere
+
+    here = JobsHere()
+    monkeypatch.setattr("ragopt_tui.jobs.supervisor.start", here.start)
+    yield here
+    here.end()

@@ -12,11 +12,13 @@ from textual.pilot import Pilot
 from ragopt_tui.jobs import supervisor
 from ragopt_tui.knowledge import watch
 from ragopt_tui.knowledge.difference import Difference
+from ragopt_tui.knowledge.embedder import Embedder
 from ragopt_tui.knowledge.watch import News, Stop
 from ragopt_tui.settings import Settings
 from ragopt_tui.ui.app import RagoptApp
 from ragopt_tui.ui.indexing import Indexing
 from ragopt_tui.ui.library import Library
+from tests.jobs_here import JobsHere
 from tests.ui.scripted import DOCS, DONE, NOON, ScriptedEngine, ScriptedLibrary, scripted_app
 from tests.ui.waiting import main_screen, ready, screen_text, shown, until
 
@@ -26,9 +28,16 @@ _LONG = 120.0
 
 @pytest.fixture(autouse=True)
 def _shorter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half of each time that is waited for quiet."""
-    monkeypatch.setattr(watch, "_QUIET_SECONDS", 0.5)
-    monkeypatch.setattr(watch, "_LOOK_MS", 500)
+    """A quarter of each time that is waited for quiet."""
+    monkeypatch.setattr(watch, "_QUIET_SECONDS", 0.25)
+    monkeypatch.setattr(watch, "_LOOK_MS", 250)
+    monkeypatch.setattr(watch, "_STEP_MS", 50)
+
+
+@pytest.fixture
+def indexed_here(jobs_here: JobsHere, embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents are read in this process, with the embedder that it has."""
+    monkeypatch.setattr("ragopt_tui.knowledge.sync.load_embedder", lambda _name: embedder)
 
 
 @pytest.fixture
@@ -109,6 +118,7 @@ async def test_a_changed_file_is_read_and_quietly_told(docs: Path) -> None:
         assert not opened.app._notifications
 
 
+@pytest.mark.usefixtures("indexed_here")
 async def test_what_is_not_read_starts_nothing(docs: Path) -> None:
     opened = Opened(docs)
     async with opened.app.run_test(size=(120, 30)) as pilot:
@@ -156,6 +166,7 @@ async def test_what_changes_while_documents_are_read_is_read_after(docs: Path) -
         assert jobs() <= 3
 
 
+@pytest.mark.usefixtures("indexed_here")
 async def test_a_folder_that_vanishes_is_told_and_read_once_it_is_back(docs: Path) -> None:
     opened = Opened(docs)
     async with opened.app.run_test(size=(120, 30)) as pilot:
@@ -169,6 +180,7 @@ async def test_a_folder_that_vanishes_is_told_and_read_once_it_is_back(docs: Pat
         assert len(opened.library.records()) == 2
 
 
+@pytest.mark.usefixtures("indexed_here")
 async def test_an_emptied_folder_keeps_its_index_until_the_user_says_so(docs: Path) -> None:
     opened = Opened(docs)
     async with opened.app.run_test(size=(120, 30)) as pilot:
@@ -186,6 +198,7 @@ async def test_an_emptied_folder_keeps_its_index_until_the_user_says_so(docs: Pa
         await shown(pilot, "12:00 northwind.md new · 1 document · 1 passage")
 
 
+@pytest.mark.usefixtures("indexed_here")
 async def test_another_folder_and_the_end_of_the_program_end_the_watch(
     docs: Path, tmp_path: Path
 ) -> None:
@@ -204,6 +217,7 @@ async def test_another_folder_and_the_end_of_the_program_end_the_watch(
     assert opened.libraries[0].difference().changed == ("northwind.md",)
 
 
+@pytest.mark.usefixtures("indexed_here")
 async def test_watching_can_be_switched_off(docs: Path) -> None:
     opened = Opened(docs, Settings(watch=False))
     async with opened.app.run_test(size=(120, 30)) as pilot:

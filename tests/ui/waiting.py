@@ -11,13 +11,13 @@ from textual.pilot import Pilot
 
 from ragopt_tui.ui.screens.main import MainScreen
 
-_LONGEST_SECONDS = 20.0
+_LONGEST_SECONDS = 60.0
 
 
 async def until(
     pilot: Pilot[None], holds: Callable[[], object], seconds: float = _LONGEST_SECONDS
 ) -> None:
-    """Let the program run until something holds; fails after 20 s, or as many as given."""
+    """Let the program run until something holds; fails after a minute, or as many seconds as given."""
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
