@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # Its Rust side prints log lines over the screen otherwise.
 os.environ.setdefault("LANCEDB_LOG", "error")
+
+# Of this client of a catalogue server it needs the models; the calls take a third of its import.
+_CLIENT = find_spec("lance_namespace_urllib3_client")
+if _CLIENT is not None:
+    sys.modules.setdefault(_CLIENT.name, module_from_spec(_CLIENT))
 
 import lancedb
 import numpy as np

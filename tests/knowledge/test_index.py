@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -260,6 +261,12 @@ def test_a_large_table_has_a_vector_index_that_finds_the_nearest(
     assert passage_table.VECTOR_INDEX in names
     index.close()
     writer.close()
+
+
+def test_calls_of_a_catalogue_server_are_not_imported() -> None:
+    imported = {name for name in sys.modules if name.startswith("lance_namespace_urllib3_client.")}
+    assert "lance_namespace_urllib3_client.models" in imported
+    assert not any(".api" in name for name in imported)
 
 
 def test_fusion_adds_the_reciprocal_ranks() -> None:
