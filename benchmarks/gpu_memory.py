@@ -67,7 +67,7 @@ def write_model(folder: Path, shape: dict[str, int]) -> None:
     torch.set_default_dtype(torch.bfloat16)
     with torch.device(device):
         model: Any = MistralForCausalLM(config)
-    model.save_pretrained(folder)
+    model.save_pretrained(folder, max_shard_size="4GB")
     tokenizer = next(v.path for v in builtin_variants() if v.id == "builtin")
     assert tokenizer is not None
     for file in (*tokenizer.glob("tokenizer*"), *tokenizer.glob("*.jinja")):
