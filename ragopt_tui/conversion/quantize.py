@@ -20,9 +20,7 @@ from ragopt_tui.jobs.events import Reporter
 from ragopt_tui.plaintext import one_line
 
 _TENSOR = re.compile(r"^\[\s*(\d+)/\s*(\d+)\]")
-_SIZE = re.compile(r"quant size\s*=\s*([\d.]+) MiB")
 _TAIL = 100
-_MIB = 1024 * 1024
 
 
 def quantize(
@@ -44,35 +42,12 @@ def quantize(
             f"{to.name} needs an importance matrix.", "Measure one from your documents, or choose "
             "a quantisation of four bits or more.",
         )  # fmt: skip
-    _run(source, target, to, report, importance, requantize=requantize, dry_run=False)
-
-
-def quantised_size(source: Path, to: Quantisation, report: Reporter) -> int:
-    """Give the bytes that quantising would write, as llama.cpp computes them."""
-    tail = _run(source, source, to, report, None, requantize=True, dry_run=True)
-    sizes = [found for line in tail if (found := _SIZE.search(line))]
-    if not sizes:
-        raise RagoptError(f"llama.cpp does not say how large {source} would be as {to.name}.")
-    return int(float(sizes[-1][1]) * _MIB)
-
-
-def _run(
-    source: Path,
-    target: Path,
-    to: Quantisation,
-    report: Reporter,
-    importance: Importance | None,
-    *,
-    requantize: bool,
-    dry_run: bool,
-) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="quantise-") as scratch:
         spec = {
             "source": str(source),
             "target": str(target),
             "file_type": to.file_type,
             "threads": os.cpu_count() or 1,
-            "dry_run": dry_run,
             "requantize": requantize,
             "importance": importance.written(Path(scratch) / "importance") if importance else None,
         }
@@ -80,7 +55,7 @@ def _run(
         file.write_text(json.dumps(spec), encoding="utf-8")
         command = [sys.executable, "-m", "ragopt_tui.conversion.quantize_worker", str(file)]
         status, tail = run_followed(command, _follow, report)
-    if (report.cancelled or status) and not dry_run:
+    if report.cancelled or status:
         target.unlink(missing_ok=True)
     report.raise_if_cancelled()
     if status:
@@ -88,7 +63,6 @@ def _run(
             f"{source} could not be quantised to {to.name}: {_reason(status, tail)}.",
             "Convert the model it came from again, or choose another quantisation.",
         )
-    return tail
 
 
 def _follow(stream: IO[str], tail: list[str], report: Reporter) -> None:

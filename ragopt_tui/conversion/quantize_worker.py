@@ -1,7 +1,7 @@
 """The process that quantises: `python -m ragopt_tui.conversion.quantize_worker SPEC.json`.
 
 llama.cpp can abort the process it runs in, so it has one of its own. SPEC holds `source`, `target`,
-`file_type`, `threads`, `dry_run`, `requantize` and `importance`: null, or a file of float32 values and
+`file_type`, `threads`, `requantize` and `importance`: null, or a file of float32 values and
 for each tensor its name, first value and number of values.
 """
 
@@ -26,7 +26,6 @@ def main(arguments: list[str]) -> int:
     parameters.ftype = spec["file_type"]
     parameters.nthread = spec["threads"]
     parameters.allow_requantize = spec["requantize"]
-    parameters.dry_run = spec["dry_run"]
     if spec["importance"]:
         # The values must live as long as llama.cpp reads them.
         entries, _values = _importance(spec["importance"])

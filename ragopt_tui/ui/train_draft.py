@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from ragopt_tui.training.configuration.checks import combination_errors
-from ragopt_tui.training.configuration.config import ConfigError, TrainingConfig, write_config
+from ragopt_tui.training.configuration.config import ConfigError, TrainingConfig
 from ragopt_tui.training.configuration.reading import read_values
 from ragopt_tui.ui.train_fields import Field, as_yaml, fields, shown
 
@@ -34,11 +34,6 @@ class Draft:
         """Read YAML, right or wrong."""
         config, errors = read_values(text, _WHERE)
         return cls(text, config, tuple(errors or combination_errors(config)), _spans(text))
-
-    @classmethod
-    def of_config(cls, config: TrainingConfig) -> Draft:
-        """Write all settings of a configuration."""
-        return cls.of_text(write_config(config))
 
     @property
     def broken(self) -> ConfigError | None:

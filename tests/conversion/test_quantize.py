@@ -1,4 +1,4 @@
-"""Quantising: sizes beforehand, importance, and what llama.cpp refuses."""
+"""Quantising: sizes, importance, and what llama.cpp refuses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from ragopt_tui.conversion.importance import Importance, measure_importance
 from ragopt_tui.conversion.quantisations import QUANTISATIONS, quantisation
-from ragopt_tui.conversion.quantize import quantised_size, quantize
+from ragopt_tui.conversion.quantize import quantize
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.jobs.events import EventReader, JobCancelled, Reporter
 from ragopt_tui.models.inspection import inspect
@@ -19,11 +19,12 @@ Q8 = next(variant.path for variant in builtin_variants() if variant.id == "built
 
 
 @pytest.mark.parametrize("name", ["Q4_K_M", "Q4_0"])
-def test_the_size_is_known_beforehand(tmp_path: Path, reporter: Reporter, name: str) -> None:
+def test_a_quantised_file_is_smaller_and_says_what_it_is(
+    tmp_path: Path, reporter: Reporter, name: str
+) -> None:
     target = tmp_path / "small.gguf"
-    expected = quantised_size(Q8, quantisation(name), reporter)
     quantize(Q8, target, quantisation(name), reporter, requantize=True)
-    assert expected == pytest.approx(target.stat().st_size, rel=0.02)
+    assert target.stat().st_size < Q8.stat().st_size
     assert inspect(target).facts.quantisation == name
 
 

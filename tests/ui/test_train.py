@@ -18,6 +18,7 @@ from ragopt_tui.training.configuration.values import DataChoice, Lora
 from ragopt_tui.training.data.example import Example, Message
 from ragopt_tui.training.data.record import DataSetRecord
 from ragopt_tui.training.data.store import DataSetStore
+from ragopt_tui.training.runs.curves import Curves
 from ragopt_tui.training.runs.listing import list_runs
 from ragopt_tui.ui.screens.data_import import DataImport
 from ragopt_tui.ui.screens.data_sets import DataSets
@@ -381,10 +382,9 @@ def test_made_runs_are_read_as_the_worker_writes_them() -> None:
     run = made_run("aaaa")
     run.log(3)
     [listed] = list_runs()
-    assert (listed.id, listed.state, listed.last_loss()) == (
-        run.id,
-        "running",
-        run.logged[-1]["loss"],
-    )
+    assert (listed.id, listed.state) == (run.id, "running")
+    curves = Curves(listed.jobs)
+    assert curves.read()
+    assert list(curves.series["loss"].values) == [event["loss"] for event in run.logged]
     assert JobFolder(folders().jobs / run.id).is_alive()
     run.die()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ragopt_tui.training.configuration.config import TrainingConfig
+from ragopt_tui.training.configuration.config import TrainingConfig, write_config
 from ragopt_tui.training.configuration.values import Lora, Schedule
 from ragopt_tui.ui.train_draft import Draft
 from ragopt_tui.ui.train_fields import as_yaml, fields
@@ -67,12 +67,14 @@ def test_what_is_typed_into_a_field_is_what_the_yaml_means(key: str, text: str) 
 
 
 def test_each_field_shows_what_can_be_typed_back() -> None:
-    draft = Draft.of_config(
-        TrainingConfig(
-            name="a: b",
-            lora=Lora(target_modules="all-linear", rank_pattern={"q_proj": 4}),
-            training=Schedule(learning_rate=2e-4, num_train_epochs=2.5, report_to=("wandb",)),
-            samples=("What, then?", "Why?"),
+    draft = Draft.of_text(
+        write_config(
+            TrainingConfig(
+                name="a: b",
+                lora=Lora(target_modules="all-linear", rank_pattern={"q_proj": 4}),
+                training=Schedule(learning_rate=2e-4, num_train_epochs=2.5, report_to=("wandb",)),
+                samples=("What, then?", "Why?"),
+            )
         )
     )
     assert Draft.of_text(draft.text).config == draft.config
@@ -101,7 +103,7 @@ def test_a_wrong_value_stands_at_its_field_and_its_line_with_the_reason() -> Non
 
 
 def test_a_wrong_choice_and_a_wrong_number_are_told_in_the_form() -> None:
-    draft = Draft.of_config(TrainingConfig())
+    draft = Draft.of_text(write_config(TrainingConfig()))
     wrong = draft.changed(FIELDS["training.lr_scheduler_type"], "cosin")
     assert wrong.errors[0].hint == "Did you mean cosine?"
     assert draft.changed(FIELDS["training.learning_rate"], "").errors

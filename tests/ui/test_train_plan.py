@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ragopt_tui.training.configuration.config import TrainingConfig
+from ragopt_tui.training.configuration.config import TrainingConfig, write_config
 from ragopt_tui.ui.train_draft import Draft
 from ragopt_tui.ui.train_plan import plan_view, planned
 
@@ -52,7 +52,7 @@ def test_mistakes_that_the_plan_finds_stand_at_their_fields() -> None:
         "line": 0,
     }
     view = plan_view(PLAN | {"parameters": None, "memory": None, "errors": [error]})
-    draft = Draft.of_config(TrainingConfig()).with_errors(view.errors)
+    draft = Draft.of_text(write_config(TrainingConfig())).with_errors(view.errors)
     [found] = draft.errors
     assert draft.error_of("lora.target_modules") is found
     assert draft.text.splitlines()[draft.line_of(found) - 1].strip().startswith("target_modules")

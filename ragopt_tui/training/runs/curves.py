@@ -65,12 +65,6 @@ class Curves:
         self._files: list[_EventsFile] = []
         self.follow(jobs)
 
-    @property
-    def last_step(self) -> int:
-        """The last step with a point, 0 before the first."""
-        steps = self.series["loss"].steps
-        return steps[-1] if steps else 0
-
     def follow(self, jobs: Sequence[Job]) -> None:
         """Read the events of these jobs too, where they are not read already."""
         known = {file.path for file in self._files}

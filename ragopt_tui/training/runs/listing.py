@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.jobs import supervisor
-from ragopt_tui.jobs.events import JobProgress, last_event
+from ragopt_tui.jobs.events import JobProgress
 from ragopt_tui.jobs.folder import JobState
 from ragopt_tui.jobs.job import Job
 from ragopt_tui.training.configuration.config import TrainingConfig, parse_config
@@ -73,14 +73,6 @@ class Run:
     def progress(self) -> JobProgress | None:
         """Give the newest progress of the job that works on it."""
         return self.job.progress()
-
-    def last_loss(self) -> float | None:
-        """Give the newest loss on its curve, None while there is none."""
-        for job in reversed(self.jobs):
-            event = last_event(job.folder.events_file, "train")
-            if event is not None:
-                return event.get("loss")
-        return None
 
     def checkpoints(self) -> list[int]:
         """Give the steps of its complete checkpoints."""
