@@ -8,10 +8,10 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from ragopt_tui.models.machine import Machine
+from ragopt_tui.training.configuration.accelerate_config import accelerate_errors
 from ragopt_tui.training.configuration.reading import ConfigError
 from ragopt_tui.training.configuration.values import TrainingConfig
 
@@ -67,7 +67,7 @@ def machine_errors(config: TrainingConfig, machine: Machine) -> list[ConfigError
     """Give what this machine cannot do."""
     gpus = machine.gpus_of(gguf=False)
     found: list[ConfigError] = []
-    if gpus and config.num_processes > len(gpus):
+    if gpus and config.num_processes > len(gpus) and not config.accelerate_config:
         told = f"is {config.num_processes}, but there {_are(len(gpus))}."
         found.append(_error("num_processes", told, "Each process needs a GPU of its own."))
     if not gpus and config.training.dtype == "fp16":
@@ -76,9 +76,7 @@ def machine_errors(config: TrainingConfig, machine: Machine) -> list[ConfigError
     if not gpus and config.training.optim.startswith("paged_"):
         told = f"is {config.training.optim}, which needs a GPU."
         found.append(_error("training.optim", told, "Write adamw_torch or adamw_8bit."))
-    file = config.accelerate_config
-    if file and not Path(file).expanduser().is_file():
-        found.append(_error("accelerate_config", f"names {file}, which is no file."))
+    found += accelerate_errors(config, machine)
     for tracker in config.training.report_to:
         packages = _TRACKER_PACKAGES[tracker]
         if not any(importlib.util.find_spec(package) for package in packages):
