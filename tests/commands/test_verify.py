@@ -45,6 +45,7 @@ def converted(chain_of: ChainOf) -> VariantStore:
     return store
 
 
+@pytest.mark.usefixtures("jobs_here")
 def test_a_gguf_is_verified_against_the_model_that_it_was_made_from(
     converted: VariantStore, said: Callable[..., Any]
 ) -> None:

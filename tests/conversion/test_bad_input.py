@@ -27,6 +27,7 @@ from ragopt_tui.errors import RagoptError
 from ragopt_tui.jobs import supervisor
 from ragopt_tui.jobs.events import Reporter
 from ragopt_tui.jobs.job import Job
+from ragopt_tui.models.record import VariantRecord
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import Settings, folders
 from tests.conversion.conftest import BUILTIN
@@ -54,6 +55,21 @@ def over(job: Job) -> None:
         time.sleep(0.02)
 
 
+def walk(shop: Workshop, steps: int) -> None:
+    """Take the first steps of the path to Q4_K_M, which what is found then ends."""
+    left = steps
+
+    def check(record: VariantRecord) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            raise RagoptError("far enough")
+
+    if steps:
+        with pytest.raises(RagoptError, match="far enough"):
+            ship(shop, "terse", "Q4_K_M", check=check)
+
+
 def whole(store: VariantStore) -> list[str]:
     """The kinds of what was made, none of which may be broken."""
     made = [r for r in store.records() if r.made is not None]
@@ -65,8 +81,10 @@ def whole(store: VariantStore) -> list[str]:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_path_killed_at_any_stage_leaves_whole_variants_and_goes_on(
-    store: VariantStore, converter: Path, stage: str
+    shop: Workshop, stage: str
 ) -> None:
+    store = shop.store
+    walk(shop, STAGES.index(stage))
     job = start_ship("terse", "terse", "Q4_K_M", verify=False)
     reaches(job, stage)
     process = job.folder.process_id()
@@ -77,20 +95,21 @@ def test_a_path_killed_at_any_stage_leaves_whole_variants_and_goes_on(
     psutil.wait_procs(children, timeout=20)
     before = {"merging": [], "converting": ["merged"], "quantising": ["gguf BF16", "merged"]}
     assert whole(store) in (before[stage], *([*each] for each in before.values()))
-    shop = Workshop(store, folders(), Settings(), Reporter(folders().data / "events.jsonl"))
-    assert ship(shop, "terse", "Q4_K_M").facts.quantisation == "Q4_K_M"
+    again = Workshop(store, folders(), Settings(), Reporter(folders().data / "events.jsonl"))
+    assert ship(again, "terse", "Q4_K_M").facts.quantisation == "Q4_K_M"
     assert whole(store) == ["gguf Q4_K_M"]
     assert not list(store.folder.path.glob(".new-*"))
 
 
 def test_a_path_cancelled_in_the_middle_stops_at_once_and_keeps_what_is_whole(
-    store: VariantStore, converter: Path
+    shop: Workshop,
 ) -> None:
+    walk(shop, 1)
     job = start_ship("terse", "terse", "Q4_K_M", verify=False)
     reaches(job, "converting")
     supervisor.cancel(job)
     assert job.state == "cancelled"
-    assert whole(store) == ["merged"]
+    assert whole(shop.store) == ["merged"]
 
 
 def test_a_base_deleted_while_it_is_merged_is_said(

@@ -100,6 +100,7 @@ def test_a_changed_adapter_is_merged_anew(shop: Workshop, trained_adapter: Path)
     assert second.variant.id != first.variant.id
 
 
+@pytest.mark.usefixtures("jobs_here")
 def test_the_command_ships_and_exports_for_other_tools(
     shop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
