@@ -60,7 +60,8 @@ def _memory(fit: Fit) -> Iterator[tuple[str, str]]:
 
 def _data(plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.rows is None:
-        yield "data", "not known yet: data.set names none that is here"
+        named = plan.config.data.set
+        yield "data", f"{named}, whose rows are not known yet" if named else "data.set names none"
         return
     rows, steps = plan.rows, plan.steps
     about = "about " if rows.sampled else ""

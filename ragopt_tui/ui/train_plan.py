@@ -47,7 +47,10 @@ def plan_view(plan: Mapping[str, Any]) -> PlanView:
     if plan.get("memory"):
         lines += _memory(plan["memory"])
     work = _work(plan)
-    lines.append((work, "") if work else (_NO_DATA, "quiet"))
+    if work:
+        lines.append((work, ""))
+    elif not plan.get("set"):
+        lines.append((_NO_DATA, "quiet"))
     lines += [(one_line(note, _LONGEST), "quiet") for note in plan.get("notes", ())]
     errors = tuple(
         ConfigError(str(e["message"]), str(e["hint"]), key=str(e["key"]), line=int(e["line"]))

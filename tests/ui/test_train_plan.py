@@ -9,6 +9,7 @@ from ragopt_tui.ui.train_draft import Draft
 from ragopt_tui.ui.train_plan import plan_view, planned
 
 PLAN: dict[str, Any] = {
+    "set": "facts",
     "method": "QLoRA, 4 bits",
     "parameters": {"text": "144,703,488 of 7,255,363,584 (1.9944 %)"},
     "memory": {

@@ -55,7 +55,8 @@ class Plan:
             "method": method_name(self.config),
             "parameters": None if self.parameters is None else _parameters(self.parameters),
             "memory": None if self.fit is None else self.fit.to_json(),
-            "data": None if self.rows is None else _rows(self.config, self.rows),
+            "set": self.config.data.set,
+            "data": None if self.rows is None else _rows(self.rows),
             "steps": None if self.steps is None else asdict(self.steps),
             "seconds": self.seconds,
             "seconds_from": "" if self.throughput is None else self.throughput.source,
@@ -128,9 +129,8 @@ def _parameters(parameters: Parameters) -> dict[str, Any]:
     }
 
 
-def _rows(config: TrainingConfig, rows: RowLengths) -> dict[str, Any]:
+def _rows(rows: RowLengths) -> dict[str, Any]:
     return {
-        "set": config.data.set,
         "rows": rows.rows,
         "validation_rows": rows.validation_rows,
         "tokens": rows.tokens,

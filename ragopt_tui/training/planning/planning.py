@@ -38,6 +38,11 @@ def plan_training(config: TrainingConfig, store: VariantStore, machine: Machine)
     if (config.data.columns or config.data.group) and is_stored(config.data):
         told = "data.columns and data.group are for files; the set was read with its own."
         plan = replace(plan, notes=(*plan.notes, told))
+    if rows is None and wrong is None and config.data.set:
+        told = (
+            f"{config.data.set} is on the hub: the run fetches it; steps and time are known then."
+        )
+        plan = replace(plan, notes=(*plan.notes, told))
     return plan if wrong is None else replace(plan, errors=(*plan.errors, wrong))
 
 

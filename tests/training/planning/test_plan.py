@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trl import pack_dataset
 
+from ragopt_tui.commands.train_plan import plan_lines
 from ragopt_tui.jobs.folder import JobFolder, JobSpec
 from ragopt_tui.models.machine import Gpu, Machine
 from ragopt_tui.models.model_shape import shape_of_config
@@ -46,6 +47,7 @@ from ragopt_tui.training.planning.steps import (
 )
 from ragopt_tui.training.planning.throughput import TARGET
 from ragopt_tui.training.worker.loss import LOGITS_AT_ONCE
+from ragopt_tui.ui.train_plan import plan_view
 from tests.training.architectures import TINY
 
 _GIB = 1 << 30
@@ -351,6 +353,20 @@ def test_rows_of_a_file_are_looked_at_and_not_kept(tmp_path: Path) -> None:
     assert plan.errors == ()
     assert (plan.rows.rows, plan.rows.validation_rows) == (16, 4)
     assert DataSetStore().sets() == []
+
+
+def test_a_set_of_the_hub_is_planned_without_its_rows_and_the_plan_says_so() -> None:
+    plan = _plan("data: {set: owner/facts, template: none}\n")
+    assert (plan.errors, plan.rows, plan.steps) == ((), None, None)
+    assert plan.notes == (
+        "owner/facts is on the hub: the run fetches it; steps and time are known then.",
+    )
+    assert plan.fit is not None
+    [line] = [line for line in plan_lines(plan) if line.startswith("data")]
+    assert line.endswith("owner/facts, whose rows are not known yet")
+    shown = [line for line, _ in plan_view(plan.to_json()).lines]
+    assert shown[-1] == plan.notes[0]
+    assert not any("once a data set is named" in line for line in shown)
 
 
 def test_a_data_set_that_cannot_be_used_is_an_error_of_the_plan(tmp_path: Path) -> None:
