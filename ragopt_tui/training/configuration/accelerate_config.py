@@ -20,8 +20,8 @@ KEYS = frozenset(
     downcast_bf16 dynamo_backend dynamo_config enable_cpu_affinity fp16 fp8_config fsdp_config
     gpu_ids machine_rank main_process_ip main_process_port main_training_function
     megatron_lm_config mixed_precision mpirun_config num_machines num_processes
-    parallelism_config rdzv_backend same_network tpu_env tpu_name tpu_use_cluster tpu_use_sudo tpu_zone
-    tpu_vm use_cpu""".split()
+    parallelism_config rdzv_backend same_network tpu_env tpu_name tpu_use_cluster tpu_use_sudo
+    tpu_vm tpu_zone use_cpu""".split()
 )
 """The keys of a file for a machine of one's own; accelerate refuses any other."""
 

@@ -6,12 +6,13 @@ import csv
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.training.data.example import Example
-from ragopt_tui.training.data.record import SPLITS, Split
+from ragopt_tui.training.data.record import SPLITS, DataSetRecord, Split
 from ragopt_tui.training.data.store import DataSet
 
 KINDS = ("jsonl", "csv", "parquet")
@@ -22,28 +23,48 @@ def export_set(data: DataSet, target: Path, kind: str = "") -> list[Path]:
 
     A set of one split becomes the file `target`; of several, a folder with `train.jsonl` and so on.
     `kind` is taken from the file's ending where it is "". Dialogues are written as `messages` and
-    `evidence`, in CSV as question, answer and evidence. Raises RagoptError where that cannot hold
-    them, a file is there already, or it cannot be written.
+    `evidence`, in CSV as question, answer and evidence. A set with a licence gets a text beside it
+    that says which and where the set is from: `NAME.licence.txt`, or `licence.txt` in the folder.
+    Raises RagoptError where the kind cannot hold the rows, a file is there already, or it cannot be
+    written.
     """
     kind = kind or target.suffix.lower().removeprefix(".") or "jsonl"
     if kind not in KINDS:
         raise RagoptError(f"Data sets are not written as {kind!r}.", f"Give {', '.join(KINDS)}.")
     used: list[Split] = [split for split in SPLITS if data.record.rows[split]]
-    files = {used[0]: target} if len(used) == 1 else {s: target / f"{s}.{kind}" for s in used}
+    single = len(used) == 1
+    files = {used[0]: target} if single else {s: target / f"{s}.{kind}" for s in used}
+    writers = {file: partial(_write_split, data, split, kind) for split, file in files.items()}
+    if data.record.origin.licence:
+        name = target.name.removesuffix(f".{kind}")
+        beside = target.with_name(f"{name}.licence.txt") if single else target / "licence.txt"
+        writers[beside] = partial(_write_licence, data.record)
     try:
-        for split, file in files.items():
-            file.parent.mkdir(parents=True, exist_ok=True)
+        for file in writers:
             if file.exists():
                 raise RagoptError(f"{file} is there already.", "Choose another name.")
+        for file, write in writers.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
             aside = file.with_name(f".{file.name}.{os.getpid()}")
             try:
-                _WRITERS[kind](list(data.examples(split)), aside)
+                write(aside)
                 aside.rename(file)
             finally:
                 aside.unlink(missing_ok=True)
     except OSError as error:
         raise RagoptError(f"{target} cannot be written: {error.strerror or error}.") from error
-    return list(files.values())
+    return list(writers)
+
+
+def _write_split(data: DataSet, split: Split, kind: str, file: Path) -> None:
+    _WRITERS[kind](list(data.examples(split)), file)
+
+
+def _write_licence(record: DataSetRecord, file: Path) -> None:
+    origin = record.origin
+    source = f"{origin.place}, revision {origin.revision}" if origin.revision else origin.place
+    text = f"Data set: {record.name}\nSource: {source}\nLicence: {origin.licence}\n"
+    file.write_text(text, encoding="utf-8")
 
 
 def _standard(example: Example) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def data_files(folder: Path) -> list[Path]:
     documents = [
         file
         for file in inside
-        if is_document(file) and file not in data and file.stem.lower() not in readme
+        if is_document(file) and file not in data and file.stem.lower().split(".")[-1] not in readme
     ]
     return [] if documents else data
 

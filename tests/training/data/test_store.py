@@ -13,7 +13,7 @@ from ragopt_tui.errors import RagoptError
 from ragopt_tui.training.data.example import Evidence, Example, Problem
 from ragopt_tui.training.data.exporting import export_set
 from ragopt_tui.training.data.importing import Request, import_set
-from ragopt_tui.training.data.record import DataSetRecord
+from ragopt_tui.training.data.record import DataSetRecord, Origin
 from ragopt_tui.training.data.store import DataSet, DataSetStore
 from tests.training.data.made import turns
 
@@ -186,6 +186,26 @@ def test_csv_refuses_what_it_cannot_hold(
     with pytest.raises(RagoptError, match=said):
         export_set(data, tmp_path / "a.csv")
     assert not list(tmp_path.glob("*a.csv*"))
+
+
+def test_the_licence_of_a_set_goes_with_what_is_exported(
+    store: DataSetStore, tmp_path: Path
+) -> None:
+    origin = Origin("hf:me/facts", revision="abc123", licence="cc-by-4.0")
+    record = DataSetRecord("", "facts", "", "text", 0.0, {}, origin)
+    data = store.add(record, {"train": EXAMPLES[3:]})
+    file, licence = export_set(data, tmp_path / "one" / "a.jsonl")
+    assert licence == tmp_path / "one" / "a.licence.txt"
+    said = "Data set: facts\nSource: hf:me/facts, revision abc123\nLicence: cc-by-4.0\n"
+    assert licence.read_text() == said
+    with pytest.raises(RagoptError, match=r"a\.licence\.txt is there already"):
+        export_set(data, tmp_path / "one" / "a.csv")
+    assert sorted((tmp_path / "one").iterdir()) == [file, licence]
+    both = store.add(record, {"train": EXAMPLES[3:], "test": EXAMPLES[3:]})
+    *_, licence = export_set(both, tmp_path / "two")
+    assert licence == tmp_path / "two" / "licence.txt"
+    for folder in ("one", "two"):
+        assert import_set(Request(str(tmp_path / folder)), store).record.format == "text"
 
 
 def test_an_export_overwrites_nothing(store: DataSetStore, tmp_path: Path) -> None:
