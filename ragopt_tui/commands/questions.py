@@ -17,9 +17,11 @@ from ragopt_tui.cli import REFUSED
 from ragopt_tui.commands.index import synchronise_with_progress
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.scope import Filter, FilterKind
+from ragopt_tui.models.standing import standing_of
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.plaintext import without_controls
 from ragopt_tui.settings import Settings, folders, load_settings
+from ragopt_tui.verification.words import warning
 
 
 def search(
@@ -57,7 +59,11 @@ def ask(
     `without` are the kinds of filters that are not kept to.
     """
     settings = load_settings()
-    variant = VariantStore(folders().models).answering(model or settings.model)
+    store = VariantStore(folders().models)
+    variant = store.answering(model or settings.model)
+    record = store.known(variant.id)
+    if record is not None and (said := warning(record, standing_of(record, store.known))):
+        print(f"Warning: {said}", file=sys.stderr)
     refused: list[bool] = []
 
     async def run() -> None:

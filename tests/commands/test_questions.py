@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ragopt_tui.cli import main
+from tests.ui.made_reports import BROKEN, keep, put_made
 
 QUESTION = "What was the revenue of Harrow Foods in fiscal 2023?"
 
@@ -48,6 +49,18 @@ def test_the_answer_says_where_it_was_looked_for(
     assert "Looked in: Harrow Foods plc · FY2023\n" in said.err
     assert "$42.7 million" in said.out.splitlines()[0]
     assert "Note:" not in said.out
+    assert "is broken" not in said.err
+
+
+def test_a_model_that_verification_found_broken_is_warned_of_on_standard_error(
+    docs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_made()
+    keep(BROKEN)
+    assert main(["ask", QUESTION, "--docs", str(docs), "--model", BROKEN.child, "--json"]) == 0
+    said = capsys.readouterr()
+    assert "fin-qa Q4_K_M is broken: it does not answer as what it was made from." in said.err
+    assert json.loads(said.out)["variant"] == BROKEN.child
 
 
 def test_json_holds_the_filters_and_what_is_about_other_periods(
