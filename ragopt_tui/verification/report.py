@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from ragopt_tui.errors import RagoptError
-
-REPORT_FILE = "report.json"
+from ragopt_tui.models.inspection import REPORT_FILE
 
 Outcome = Literal["passed", "degraded", "failed", "not compared"]
 Verdict = Literal["verified", "degraded", "broken"]
@@ -165,45 +161,6 @@ class Report:
             raise ValueError(f"it has no {error}") from error
         except (TypeError, AttributeError) as error:
             raise ValueError(f"a value in it has the wrong type ({error})") from error
-
-
-def write_report(report: Report, folder: Path) -> Path:
-    """Write a report into a variant's folder, in place of the one there; gives the file.
-
-    Raises RagoptError if it cannot be written.
-    """
-    file = folder / REPORT_FILE
-    aside = file.with_name(f".{file.name}.aside")
-    try:
-        text = json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False, indent=1)
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(file)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise RagoptError(
-            f"The report {file} cannot be written: {error.strerror}.", "Free some space."
-        ) from error
-    return file
-
-
-def read_report(folder: Path) -> Report | None:
-    """Read the report in a variant's folder, None if there is none.
-
-    Raises RagoptError if it cannot be read.
-    """
-    file = folder / REPORT_FILE
-    try:
-        values = json.loads(file.read_bytes())
-        if not isinstance(values, dict):
-            raise ValueError("it holds no JSON object")
-        return Report.from_json(values)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise RagoptError(
-            f"{file} cannot be read: {reason}.", "Verify the variant again."
-        ) from error
 
 
 def _finding(values: Mapping[str, Any]) -> Finding:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 
 import pytest
 
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.models.inspection import REPORT_FILE
 from ragopt_tui.verification.report import (
-    REPORT_FILE,
     Answers,
     Cause,
     Finding,
     Outcome,
     Position,
     Report,
-    read_report,
-    write_report,
 )
+from ragopt_tui.verification.stored import stored_report
+from tests.ui.library_records import GONE, MISTRAL, put
+from tests.ui.made_reports import keep, store
 
 
 def _report(*outcomes: Outcome) -> Report:
@@ -39,10 +39,11 @@ def test_what_was_not_compared_at_all_is_not_verified() -> None:
     assert _report("not compared").verdict == "degraded"
 
 
-def test_a_report_survives_its_file(tmp_path: Path) -> None:
+def test_a_report_survives_its_file() -> None:
+    put(GONE, MISTRAL)
     report = Report(
-        child="c",
-        parent="p",
+        child="old-gguf",
+        parent="mistral-7b",
         step="quantise",
         findings=(
             Finding("distribution.kl_mean", "failed", "It differs.", 2.5, 0.1, {"far": [1, 2]}),
@@ -57,9 +58,10 @@ def test_a_report_survives_its_file(tmp_path: Path) -> None:
         made=123.0,
         not_compared=("No documents were given.",),
     )
-    write_report(report, tmp_path)
-    assert read_report(tmp_path) == report
-    assert [each.name for each in tmp_path.iterdir()] == [REPORT_FILE]
+    keep(report)
+    assert stored_report(store(), "old-gguf") == report
+    folder = store().folder.path / "old-gguf"
+    assert sorted(each.name for each in folder.iterdir()) == [REPORT_FILE, "variant.json"]
 
 
 def test_the_summary_of_numbers_that_are_not_finite_is_plain_json() -> None:
@@ -69,12 +71,16 @@ def test_the_summary_of_numbers_that_are_not_finite_is_plain_json() -> None:
     assert summary["verdict"] == "broken"
 
 
-def test_a_folder_without_a_report_has_none(tmp_path: Path) -> None:
-    assert read_report(tmp_path) is None
+def test_a_variant_that_was_not_verified_has_no_report() -> None:
+    put(GONE)
+    assert stored_report(store(), "old-gguf") is None
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"child": "c", "parent": "p", "step": "x"}'])
-def test_a_damaged_report_is_named(tmp_path: Path, text: str) -> None:
-    (tmp_path / REPORT_FILE).write_text(text)
-    with pytest.raises(RagoptError, match=REPORT_FILE):
-        read_report(tmp_path)
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"child": "c"}', '{"child": "c", "parent": "p", "step": "x"}']
+)
+def test_a_damaged_report_is_named(text: str) -> None:
+    put(GONE)
+    (store().folder.path / "old-gguf" / REPORT_FILE).write_text(text)
+    with pytest.raises(RagoptError, match="report"):
+        stored_report(store(), "old-gguf")
