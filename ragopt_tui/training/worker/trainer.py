@@ -13,6 +13,7 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from ragopt_tui.training.worker.fused_loss import WithTargets, give_summed_loss, has_plain_head
+from ragopt_tui.training.worker.host_memory import kept_on_host
 from ragopt_tui.training.worker.loss import HeadGradient
 
 
@@ -54,6 +55,13 @@ class RunTrainer(SFTTrainer):
         # Several processes exchange gradients on the way back, so that none can wait.
         alone = this.accelerator.num_processes == 1
         self._head_gradient = HeadGradient() if self._own_loss and alone else None
+        # Rows that are laid end to end are all long, and would all be waited for.
+        self._spares_gpu = (
+            self.args.device.type == "cuda"
+            and args.gradient_checkpointing
+            and not args.padding_free
+        )
+        self._longest_batch = 0
         if self._own_loss:
             give_summed_loss(inner, self._head_gradient)
             this.data_collator = WithTargets(this.data_collator)
@@ -90,11 +98,18 @@ class RunTrainer(SFTTrainer):
             return parent.compute_loss(model, inputs, return_outputs, num_items_in_batch)
         values = {name: each for name, each in inputs.items() if name != "labels"}
         count = len(inputs["targets"]) if num_items_in_batch is None else num_items_in_batch
-        loss = model(**values) / count
+        with self._room_for(inputs["input_ids"].numel()):
+            loss = model(**values) / count
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
             # Gradients are averaged over the processes, and `count` is of all of them.
             loss = loss * this.accelerator.num_processes
         return loss
+
+    def _room_for(self, tokens: int) -> contextlib.AbstractContextManager[None]:
+        """Have the longest batches, which make the peak, leave less on the GPU."""
+        self._longest_batch = max(self._longest_batch, tokens)
+        is_long = 2 * tokens > self._longest_batch
+        return kept_on_host() if self._spares_gpu and is_long else contextlib.nullcontext()
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: ANN401
         """Go forth and back with a batch; gives its loss."""
