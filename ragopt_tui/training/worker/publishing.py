@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,37 +36,66 @@ class Publisher:
         made: Mapping[str, Any],
         repository: str = "",
         working_folder: str = "",
+        told: Callable[[str], None],
     ) -> None:
         self._store = store
         self._name, self._kind, self._parent = name, kind, parent
         self._made = dict(made)
         self._repository, self._working_folder = repository, working_folder
+        self._told = told
         self._pushing: Job | None = None
+        self._to_drop: set[int] = set()
 
     def add_checkpoint(self, folder: Path, state: RunState) -> VariantRecord:
         """List a checkpoint; its weights are the same files, not copies, where that can be."""
         record = self._adopted(folder, f"{self._name} step {state.step}", "checkpoint", state)
-        if self._pushing is None or self._pushing.state != "running":
+        if not self._is_pushing():
+            self._tell_push()
             self._pushing = self._push(record)
+        for at in sorted(self._to_drop):
+            self.drop_checkpoint(at)
         return record
 
     def add_result(self, folder: Path, state: RunState) -> VariantRecord:
         """Put the trained variant into the library, in place of the checkpoint of its step."""
         record = self._adopted(folder, self._name, "train", state)
-        self.drop_checkpoint(state.step)
+        if self._pushing is not None:
+            # What it sends would come after the result, or be gone before it was sent.
+            supervisor.cancel(self._pushing)
+        for at in sorted({*self._to_drop, state.step}):
+            self.drop_checkpoint(at)
         self._push(record)
         return record
 
     def drop_checkpoint(self, step: int) -> None:
-        """Take the checkpoint of a step out of the library, unless its user made something of it."""
+        """Take the checkpoint of a step out of the library, unless its user made something of it.
+
+        One that is being put on the hub goes with a later one.
+        """
+        self._to_drop.discard(step)
         for record in self._store.records():
             made = record.made or {}
             if made.get("step") != "checkpoint" or made.get("run") != self._made["run"]:
                 continue
             if made.get("at") != step or self._is_kept(record, step):
                 continue
+            if self._is_pushing(record.variant.id):
+                self._to_drop.add(step)
+                continue
             self._store.remove(record.variant.id)
             self._store.purge(record.variant.id)
+
+    def _is_pushing(self, variant: str = "") -> bool:
+        """Whether a variant, or any, is being put on the hub."""
+        job = self._pushing
+        if job is None or job.state != "running":
+            return False
+        return not variant or job.spec.parameters["variant"] == variant
+
+    def _tell_push(self) -> None:
+        job = self._pushing
+        if job is not None and job.state != "finished":
+            self._told(f"The last checkpoint was not put on the hub: {job.reason}")
 
     def _is_kept(self, record: VariantRecord, step: int) -> bool:
         renamed = record.variant.name != one_line(f"{self._name} step {step}", 120)

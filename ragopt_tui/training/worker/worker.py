@@ -106,7 +106,7 @@ class Session:
         )  # fmt: skip
         self._callback.trainer = self.trainer
         self.trainer.add_callback(self._callback)
-        self._publisher = _publisher(task, self._store, ready.base)
+        self._publisher = _publisher(task, self._store, ready.base, report)
 
     @property
     def _is_first(self) -> bool:
@@ -242,10 +242,11 @@ def _ask_for_memory(fit: Fit, report: Reporter) -> None:
         report.message(f"About {need} are needed and {free} are free; training tries all the same.")
 
 
-def _publisher(task: Task, store: VariantStore, base: TrainedBase) -> Publisher:
+def _publisher(task: Task, store: VariantStore, base: TrainedBase, report: Reporter) -> Publisher:
     config = task.config
     return Publisher(
         store,
+        told=report.message,
         name=config.name,
         kind="adapter" if config.method == "lora" else "base",
         parent=base.record.variant.id,
