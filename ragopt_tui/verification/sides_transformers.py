@@ -15,12 +15,13 @@ import numpy as np
 import torch
 import transformers
 from jinja2 import TemplateError
-from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, GenerationConfig
+from transformers import BitsAndBytesConfig, GenerationConfig
 
 from ragopt_tui.chat.backends.transformers_loading import (
     LOADING_ERRORS,
     has_tokenizer,
     load_tokenizer,
+    load_whole,
 )
 from ragopt_tui.conversion.adapted_model import Adapter
 from ragopt_tui.errors import RagoptError
@@ -234,29 +235,15 @@ class TransformersSide:
         return self._model
 
     def _load(self) -> Any:  # noqa: ANN401 - each model has its own class
-        config = AutoConfig.from_pretrained(
-            self.folder, local_files_only=True, trust_remote_code=False
-        )
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            self.folder,
-            config=config,
-            dtype=torch.float32,
-            quantization_config=self._quantisation(),
-            device_map="cpu",
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-        model, info = loaded
-        missing = sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]]))
-        if missing:
-            raise SideFailed(
-                f"{self.folder} lacks {len(missing)} of the model's weights, among them "
-                f"{missing[0]}.",
-                "Get or make it again.",
+        try:
+            model = load_whole(
                 self.folder,
+                dtype=torch.float32,
+                quantization_config=self._quantisation(),
+                device_map="cpu",
             )
+        except RagoptError as error:
+            raise SideFailed(error.message, error.hint, self.folder) from error
         adapted = self._adapted(model).eval()
         for module in adapted.modules():
             if isinstance(module, torch.nn.Linear):
