@@ -167,16 +167,17 @@ def finished(configs: Mapping[str, TrainingConfig]) -> dict[str, list[dict[str, 
     for name, job in jobs.items():
         tell(name, job, found[name])
     print(f"  ({time.monotonic() - began:.0f} s)", flush=True)
-    return found
+    return {name: found[name] if job.state == "finished" else [] for name, job in jobs.items()}
 
 
 def tell(name: str, job: Job, points: Sequence[Mapping[str, Any]]) -> None:
-    """Print a run's figures, or why it failed."""
-    if job.state != "finished" or not points:
+    """Print why a run failed, if it did, and its figures as far as it came."""
+    if job.state != "finished":
         log = job.log_file.read_text(errors="replace").splitlines()[-LOG_LINES:]
         print(f"{name}: {job.state}. {job.reason}\n" + "\n".join(log), flush=True)
+    if len(points) < 2:
         return
-    speeds = [each["tokens_per_second"] for each in points[1:] if each["tokens_per_second"]]
+    speeds = [each["tokens_per_second"] or 0.0 for each in points[1:]]
     memory = points[-1]["gpu_bytes"] or points[-1]["host_bytes"]
     curve = " ".join(f"{each['loss']:.4f}" for each in points)
     print(f"{name}: {statistics.median(speeds):,.0f} tokens/s, {memory / 2**30:.2f} GiB")
@@ -184,8 +185,8 @@ def tell(name: str, job: Job, points: Sequence[Mapping[str, Any]]) -> None:
 
 
 def points_of(job: Job) -> list[dict[str, Any]]:
-    """Give the points of a run's curves; none where it did not finish."""
-    if job.state != "finished":
+    """Give the points of a run's curves."""
+    if not job.folder.events_file.is_file():
         return []
     lines = job.folder.events_file.read_text().splitlines()
     return [event for line in lines if (event := json.loads(line))["type"] == "train"]
