@@ -15,7 +15,7 @@ run: $(READY)
 	@$(BIN)/ragopt-tui --docs sample_docs
 
 test: $(READY)
-	$(BIN)/pytest -n logical --maxprocesses 8 --dist worksteal
+	$(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal
 
 test-slow: $(READY)
 	$(BIN)/pytest -m slow

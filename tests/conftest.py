@@ -9,19 +9,26 @@ os.environ["LANCEDB_LOG"] = "error"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # Each process has a core, and those that it starts share it.
+    # Processes share the cores as it is.
     os.environ["OMP_NUM_THREADS"] = "1"
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 if TYPE_CHECKING:
     from ragopt_tui.knowledge.embedder import Embedder
     from ragopt_tui.knowledge.retrieval_models import RetrievalModels
     from tests.jobs_here import JobsHere
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many processes again as cores: tests wait for processes that they start."""
+    cores = psutil.cpu_count() or 1
+    return cores + (cores + 1) // 2
 
 
 @pytest.fixture(autouse=True)
