@@ -192,6 +192,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("page_back", "Read back", "data sets", "pageup", "What is in the set."),
     Action("close_sets", "Back", "data sets", "escape", "To the runs.", "Back"),
     Action("chat_checkpoint", "Let it answer", "run", "enter", "A checkpoint.", "Use"),
+    Action(
+        "clear_checkpoints", "Clear", "run", "ctrl+d", "All checkpoints, to the trash.", "Clear"
+    ),
+    Action("restore_checkpoints", "Undo clearing", "run", "ctrl+z", "They are back.", "Undo"),
     Action("next_page", "Next page", "run", "right,tab", "Samples, checkpoints…", "Next"),
     Action("previous_page", "Page before", "run", "left,shift+tab", "Samples, checkpoints…"),
     Action("close_run", "Back", "run", "escape", "To the runs.", "Back"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from ragopt_tui.jobs.folder import JobFolder, JobResult, JobSpec
+from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
 from ragopt_tui.training.configuration.config import TrainingConfig, parse_config
 from ragopt_tui.training.configuration.values import DataChoice, Lora
@@ -19,7 +20,8 @@ from ragopt_tui.training.data.example import Example, Message
 from ragopt_tui.training.data.record import DataSetRecord
 from ragopt_tui.training.data.store import DataSetStore
 from ragopt_tui.training.runs.curves import Curves
-from ragopt_tui.training.runs.listing import list_runs
+from ragopt_tui.training.runs.listing import find_run, list_runs
+from ragopt_tui.training.runs.removing import remove_run
 from ragopt_tui.ui.screens.data_import import DataImport
 from ragopt_tui.ui.screens.data_sets import DataSets
 from ragopt_tui.ui.screens.pick import Pick
@@ -31,6 +33,7 @@ from ragopt_tui.ui.widgets.chart_board import ChartBoard
 from ragopt_tui.ui.widgets.train_form import FieldList, TrainForm
 from ragopt_tui.ui.widgets.train_pane import TrainPane
 from ragopt_tui.ui.widgets.train_yaml import TrainYaml
+from tests.models.hub_models import folder_model
 from tests.training.made_runs import DIVERGED, MadeRun, made_run
 from tests.ui.scripted import scripted_app
 from tests.ui.waiting import main_screen, ready, screen_text, shown, until
@@ -279,6 +282,65 @@ async def test_a_checkpoint_of_a_run_answers_in_the_chat(monkeypatch: pytest.Mon
         await until(pilot, lambda: main_screen(app).variant_id == "builtin-q8_0")
         await shown(pilot, "Ask about")
     run.die()
+
+
+def kept_checkpoint(run: MadeRun) -> str:
+    """Put the checkpoint of the last step into the library, as the worker does."""
+    store = VariantStore(folders().models)
+    with store.folder.changing():
+        folder = store.folder.new_folder()
+    for name, content in folder_model().items():
+        (folder / name).write_bytes(content)
+    made = {"run": run.id, "config": asdict(run.config), "step": "checkpoint", "at": run.step}
+    name = f"{run.config.name} step {run.step}"
+    record = store.adopt(folder, name=name, kind="base", made=made)
+    run.checkpoint(record.variant.id)
+    return record.variant.id
+
+
+def in_library() -> set[str]:
+    return {record.variant.id for record in VariantStore(folders().models).records()}
+
+
+async def test_the_checkpoints_of_a_run_are_cleared_at_once_and_brought_back_at_once() -> None:
+    run = made_run("aaaa")
+    checkpoints = []
+    for _ in range(3):
+        run.log(10)
+        checkpoints.append(kept_checkpoint(run))
+    run.die()
+    VariantStore(folders().models).tag(checkpoints[1], ["good"])
+    app = scripted_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot, 1)
+        await pilot.press("enter", "right")
+        await shown(pilot, checkpoints[2])
+        await pilot.press("ctrl+d")
+        await shown(pilot, "Move 2 checkpoints of fin-qa to the trash")
+        assert "1 that you named, tagged or built on" in screen_text(app)
+        await pilot.press("escape", "ctrl+d")
+        await shown(pilot, "Move 2 checkpoints")
+        assert set(checkpoints) <= in_library()
+        await pilot.press("y")
+        await until(pilot, lambda: screen_text(app).count("no longer kept") == 2)
+        assert set(checkpoints) & in_library() == {checkpoints[1]}
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: "no longer kept" not in screen_text(app))
+        assert set(checkpoints) <= in_library()
+
+
+async def test_a_removed_run_takes_its_checkpoints_with_it_to_the_trash() -> None:
+    run = made_run("aaaa")
+    run.log(10)
+    checkpoint = kept_checkpoint(run)
+    run.die()
+    other = made_run("bbbb", started=1_741_900_000.0)
+    other.log(10)
+    stays = kept_checkpoint(other)
+    remove_run(find_run(run.id))
+    assert (checkpoint in in_library(), stays in in_library()) == (False, True)
+    assert [each.id for each in VariantStore(folders().models).trashed()] == [checkpoint]
+    other.die()
 
 
 def small_set() -> str:

@@ -1,4 +1,4 @@
-"""Removing runs: their folders, jobs and checkpoints go; what they put into the library stays."""
+"""Removing runs: their folders, jobs and checkpoints go; what they made stays."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ import contextlib
 import shutil
 
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
+from ragopt_tui.training.runs.checkpoints import spare_checkpoints
 from ragopt_tui.training.runs.folder import RunFolder
 from ragopt_tui.training.runs.listing import Run
 
 
 def remove_run(run: Run) -> None:
-    """Delete a run for good; raises RagoptError while it trains, or where that is not allowed."""
+    """Delete a run for good; raises RagoptError while it trains, or where that is not allowed.
+
+    Its checkpoints in the library go to the trash, but for those that its user made something of.
+    """
     if run.state == "running":
         raise RagoptError(f"The run {run.id} trains now.", "Stop it first.")
+    store = VariantStore(folders().models)
+    for record in spare_checkpoints(store, run.id):
+        store.remove(record.variant.id)
     doomed = folders().data / "runs" / f".removed-{run.id}"
     try:
         shutil.rmtree(doomed, ignore_errors=True)

@@ -16,6 +16,7 @@ from ragopt_tui.models.record import VariantRecord
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.models.variant import VariantKind
 from ragopt_tui.plaintext import one_line
+from ragopt_tui.training.runs.checkpoints import STEP, checkpoint_name, spare_checkpoints
 from ragopt_tui.training.runs.folder import RunState
 
 _WEIGHTS = ".safetensors"
@@ -48,7 +49,7 @@ class Publisher:
 
     def add_checkpoint(self, folder: Path, state: RunState) -> VariantRecord:
         """List a checkpoint; its weights are the same files, not copies, where that can be."""
-        record = self._adopted(folder, f"{self._name} step {state.step}", "checkpoint", state)
+        record = self._adopted(folder, checkpoint_name(self._name, state.step), STEP, state)
         if not self._is_pushing():
             self._tell_push()
             self._pushing = self._push(record)
@@ -73,11 +74,8 @@ class Publisher:
         One that is being put on the hub goes with a later one.
         """
         self._to_drop.discard(step)
-        for record in self._store.records():
-            made = record.made or {}
-            if made.get("step") != "checkpoint" or made.get("run") != self._made["run"]:
-                continue
-            if made.get("at") != step or self._is_kept(record, step):
+        for record in spare_checkpoints(self._store, self._made["run"]):
+            if (record.made or {}).get("at") != step:
                 continue
             if self._is_pushing(record.variant.id):
                 self._to_drop.add(step)
@@ -96,11 +94,6 @@ class Publisher:
         job = self._pushing
         if job is not None and job.state != "finished":
             self._told(f"The last checkpoint was not put on the hub: {job.reason}")
-
-    def _is_kept(self, record: VariantRecord, step: int) -> bool:
-        renamed = record.variant.name != one_line(f"{self._name} step {step}", 120)
-        changed = renamed or record.tags or record.note or record.verification
-        return bool(changed or self._store.dependents(record.variant.id))
 
     def _adopted(self, source: Path, name: str, step: str, state: RunState) -> VariantRecord:
         with self._store.folder.changing():

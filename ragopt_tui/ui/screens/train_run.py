@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -15,13 +16,20 @@ from textual.screen import Screen
 from textual.widgets import ContentSwitcher, OptionList, Static
 from textual.widgets.option_list import Option
 
+from ragopt_tui.errors import RagoptError
 from ragopt_tui.ui.keys import bindings
+from ragopt_tui.ui.model_library import ModelLibrary
 from ragopt_tui.ui.train_details import Details, Kept, RunDetails, Sample, Told
 from ragopt_tui.ui.train_rows import RunRow
 from ragopt_tui.ui.train_words import headline
+from ragopt_tui.ui.variant_words import size
 from ragopt_tui.ui.widgets.key_bar import KeyBar
 from ragopt_tui.ui.widgets.split_line import SplitLine
-from ragopt_tui.ui.wording import MUTED, shorten
+from ragopt_tui.ui.wording import MUTED, count, shorten
+
+if TYPE_CHECKING:
+    from ragopt_tui.models.store import VariantStore
+    from ragopt_tui.ui.app import RagoptApp
 
 _LOOK_SECONDS = 1.0
 _PAGES = {
@@ -51,6 +59,7 @@ class TrainRunScreen(Screen[str | None]):
         self._details = RunDetails(row.id)
         self._shown: Details | None = None
         self._page = "samples"
+        self._cleared: list[str] = []
 
     def compose(self) -> ComposeResult:
         """Draw the title, the names of the pages, and the pages."""
@@ -79,6 +88,11 @@ class TrainRunScreen(Screen[str | None]):
         """Take away what is for checkpoints where none is marked."""
         if action == "chat_checkpoint":
             return self._page == "checkpoints" and bool(self._shown and self._shown.checkpoints)
+        if action == "clear_checkpoints":
+            kept = self._shown.checkpoints if self._shown else ()
+            return self._page == "checkpoints" and any(each.there for each in kept)
+        if action == "restore_checkpoints":
+            return self._page == "checkpoints" and bool(self._cleared)
         return True
 
     def action_next_page(self) -> None:
@@ -98,6 +112,49 @@ class TrainRunScreen(Screen[str | None]):
                 self.dismiss(kept.variant)
             else:
                 self.notify("This checkpoint is no longer kept.", severity="warning")
+
+    @work(group="clearing", exclusive=True)
+    async def action_clear_checkpoints(self) -> None:
+        """Move the run's checkpoints to the trash, after asking."""
+        from ragopt_tui.training.runs.checkpoints import checkpoints_of, spare_checkpoints
+        from ragopt_tui.ui.screens.confirm import Confirm
+
+        run = self._row.id
+        every, spare = await self._library.look(
+            lambda store: (checkpoints_of(store, run), spare_checkpoints(store, run))
+        )
+        if not spare:
+            self.notify("There is none to clear: what you named, tagged or built on stays.")
+            return
+        freed = sum(file.size for record in spare for file in record.files)
+        stay = len(every) - len(spare)
+        kept = f"{stay} that you named, tagged or built on and what" if stay else "What"
+        stays = "stay" if stay else "stays"
+        question = (
+            f"Move {count(len(spare), 'checkpoint')} of {shorten(self._row.name, 40)} to the "
+            f"trash, {size(freed)}?\n\n{kept} the run made {stays}. Ctrl+Z brings them back."
+        )
+        if await self.app.push_screen_wait(Confirm(question, "Clear")):
+            ids = [record.variant.id for record in spare]
+            await self._change(lambda store: _remove(store, ids))
+            self._cleared = ids
+
+    @work(group="clearing", exclusive=True)
+    async def action_restore_checkpoints(self) -> None:
+        """Bring back the checkpoints that were cleared here."""
+        ids, self._cleared = self._cleared, []
+        await self._change(lambda store: _restore(store, ids))
+
+    async def _change(self, change: Callable[[VariantStore], object]) -> None:
+        try:
+            await self._library.change(change)
+        except RagoptError as error:
+            self.notify(str(error), severity="error", timeout=10, markup=False)
+        self._show(await asyncio.to_thread(self._details.read))
+
+    @property
+    def _library(self) -> ModelLibrary:
+        return cast("RagoptApp", self.app).models
 
     def action_close_run(self) -> None:
         """Go back to the runs."""
@@ -159,6 +216,16 @@ class TrainRunScreen(Screen[str | None]):
         self.query_one(f"#{page} Static", Static).update(
             text if text.plain.strip() else _none(page)
         )
+
+
+def _remove(store: VariantStore, ids: list[str]) -> None:
+    for id in ids:
+        store.remove(id)
+
+
+def _restore(store: VariantStore, ids: list[str]) -> None:
+    for id in ids:
+        store.restore(id)
 
 
 def checkpoint_row(kept: Kept) -> Content:
