@@ -57,8 +57,8 @@ BYTE_LEVEL = {"qwen2": "qwen2", "qwen3": "qwen2", "falcon": "falcon"}
 TEXT = "revenue rose by 4.2 billion in the year; EBITDA fell — by 1,250"
 
 
-ALIKE = ("mistral", "gemma", "qwen3")
-"""Those that differ little from another one are tested with the slow tests."""
+ALIKE = ("llama", "mistral", "gemma", "qwen3")
+"""Those that differ little from another one, or that verification compares, are slow tests."""
 
 EACH = [pytest.param(f, marks=[pytest.mark.slow] if f in ALIKE else []) for f in FAMILIES]
 

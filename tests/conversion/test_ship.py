@@ -64,17 +64,6 @@ def test_a_trained_adapter_becomes_a_gguf_that_writes_as_it_does(
     assert next_tokens(got) == next_tokens(expected)
 
 
-def test_what_stands_between_is_removed_and_the_result_sits_below_the_adapter(
-    shop: Workshop,
-) -> None:
-    made = ship(shop, "terse", "Q4_K_M")
-    own = [record for record in shop.store.records() if not record.variant.builtin]
-    assert [record.variant.id for record in own] == ["terse", made.variant.id]
-    assert made.variant.parent == "terse"
-    assert made.facts.quantisation == "Q4_K_M"
-    assert not shop.store.trashed()
-
-
 def test_all_steps_can_be_kept_and_are_not_done_twice(shop: Workshop) -> None:
     made = ship(shop, "terse", "Q4_K_M", keep=True)
     own = {r.variant.id: r for r in shop.store.records() if not r.variant.builtin}
@@ -101,11 +90,16 @@ def test_a_changed_adapter_is_merged_anew(shop: Workshop, trained_adapter: Path)
 
 
 @pytest.mark.usefixtures("jobs_here")
-def test_the_command_ships_and_exports_for_other_tools(
+def test_the_command_ships_removes_what_stands_between_and_exports_for_other_tools(
     shop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["ship", "terse", "--to", "q4_k_m", "--no-verify", "--json"]) == 0
     made = json.loads(capsys.readouterr().out)
+    own = [record for record in shop.store.records() if not record.variant.builtin]
+    assert [record.variant.id for record in own] == ["terse", made["variant"]]
+    assert own[1].variant.parent == "terse"
+    assert own[1].facts.quantisation == "Q4_K_M"
+    assert not shop.store.trashed()
     target = tmp_path / "out"
     assert main(["export", made["variant"], str(target), "--modelfile"]) == 0
     names = sorted(file.name for file in target.iterdir())
