@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +22,7 @@ import torch
 from peft import LoraConfig, PeftModel
 from transformers import AutoModelForCausalLM, MistralConfig
 
+from benchmarks.process_memory import Ran, run_measured
 from ragopt_tui.conversion.tensor_files import Made, write_tensors
 
 _SHARD_LAYERS = 8
@@ -41,21 +40,20 @@ def main(arguments: list[str]) -> None:
         print(f"base: {size / 1e9:.2f} GB in {len(list(base.glob('*.safetensors')))} files")
         copying, merging = [], []
         for _ in range(_ROUNDS):
-            copying.append(timed(lambda: copy(base, folder / "copy"), folder / "copy"))
-            merging.append(
-                timed(lambda: merge_apart(base, adapter, folder / "merged"), folder / "merged")
-            )
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-        print(f"copying: {size / min(copying) / 1e9:.2f} GB/s")
-        print(f"merging: {size / min(merging) / 1e9:.2f} GB/s, start of Python and PEFT included")
-        print(f"throughput ratio: {min(copying) / min(merging):.2f}  (wanted: 0.70 or more)")
+            copying.append(copy(base, folder / "copy"))
+            merging.append(merge_apart(base, adapter, folder / "merged"))
+        copied, merged = min(copying), min(run.seconds for run in merging)
+        peak = max(run.resident for run in merging)
+        print(f"copying: {size / copied / 1e9:.2f} GB/s")
+        print(f"merging: {size / merged / 1e9:.2f} GB/s, start of Python and PEFT included")
+        print(f"throughput ratio: {copied / merged:.2f}  (wanted: 0.70 or more)")
         print(f"peak resident memory of merging: {peak / 1e9:.2f} GB  (wanted: below 2.5)")
 
 
 def make_base(folder: Path, layers: int) -> int:
     """Write random weights shard by shard; gives their bytes."""
     folder.mkdir()
-    config = MistralConfig(num_hidden_layers=layers)
+    config = MistralConfig(num_hidden_layers=layers, sliding_window=None)
     config.architectures = ["MistralForCausalLM"]
     config.save_pretrained(folder)
     with torch.device("meta"):
@@ -105,17 +103,21 @@ def make_adapter(folder: Path, base: Path) -> None:
     sum(write_tensors(folder / "adapter_model.safetensors", tensors, {"format": "pt"}))
 
 
-def copy(base: Path, target: Path) -> None:
-    """Copy the weights, and wait until they are on disk."""
+def copy(base: Path, target: Path) -> float:
+    """Copy the weights; gives the seconds until they are on disk. The copy is deleted."""
+    started = time.monotonic()
     target.mkdir()
     for file in base.glob("*.safetensors"):
         shutil.copyfile(file, target / file.name)
         with (target / file.name).open("rb") as stream:
             os.fsync(stream.fileno())
+    seconds = time.monotonic() - started
+    shutil.rmtree(target)
+    return seconds
 
 
-def merge_apart(base: Path, adapter: Path, target: Path) -> None:
-    """Merge in a process of its own, whose memory is measured."""
+def merge_apart(base: Path, adapter: Path, target: Path) -> Ran:
+    """Merge in a process of its own; gives its time and memory. What it makes is deleted."""
     target.mkdir()
     code = (
         "import sys; from pathlib import Path\n"
@@ -124,16 +126,9 @@ def merge_apart(base: Path, adapter: Path, target: Path) -> None:
         "base, adapter, target = map(Path, sys.argv[1:])\n"
         "merge(base, [Adapter(adapter)], target, lambda done, total: None)\n"
     )
-    subprocess.run([sys.executable, "-c", code, base, adapter, target], check=True)
-
-
-def timed(work: Callable[[], None], made: Path) -> float:
-    """Give the seconds that work took; what it made is deleted."""
-    started = time.monotonic()
-    work()
-    seconds = time.monotonic() - started
-    shutil.rmtree(made)
-    return seconds
+    ran = run_measured([sys.executable, "-c", code, base, adapter, target])
+    shutil.rmtree(target)
+    return ran
 
 
 if __name__ == "__main__":

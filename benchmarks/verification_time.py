@@ -6,13 +6,12 @@ The chain goes from an adapter of the built-in model (LoRA and a trained head) t
 model and F16 to Q8_0 and Q4_K_M; each step is verified on the sample documents. With `--large`, a
 Mistral-7B-shaped folder of random weights (14.5 GB; with LAYERS fewer) and its BF16 GGUF are made
 in a temporary folder and compared as on a machine without the memory for them; time and peak
-memory are those of a process of its own and of llama.cpp's.
+memory are those of a process of its own, with llama.cpp's.
 """
 
 from __future__ import annotations
 
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.home import use_home
+from benchmarks.process_memory import run_measured
 from ragopt_tui.conversion import steps
 from ragopt_tui.conversion.steps import Workshop
 from ragopt_tui.jobs.events import Reporter
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> None:
 
 def chain() -> None:
     """Make the built-in chain, verify its steps one after the other, print the seconds."""
-    shop = _workshop()
+    shop = workshop()
     make_adapter(shop.folders.data / "terse")
     shop.store.add(shop.folders.data / "terse", name="terse", parent="builtin")
     merged = steps.merged(shop, [("terse", 1.0)])
@@ -75,7 +75,7 @@ def large(layers: int) -> None:
     """Make a large model and its GGUF, and compare some of their layers."""
     from benchmarks.merging import make_base
 
-    shop = _workshop()
+    shop = workshop()
     folder = shop.folders.data / "large"
     folder.parent.mkdir(exist_ok=True)
     size = make_base(folder, layers)
@@ -85,18 +85,20 @@ def large(layers: int) -> None:
     made = steps.converted(shop, source.variant.id, "BF16")
     shop.store.folder.path.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "benchmarks.verification_time", "--measure", made.variant.id]
-    subprocess.run(command, check=True)
+    ran = run_measured(command)
+    print(
+        f"peak memory: {ran.resident / 1e9:.2f} GB resident, {ran.own / 1e9:.2f} GB without pages "
+        "of files  (wanted: below 4)"
+    )
 
 
 def measure_layers(id: Path) -> None:
-    """Compare a GGUF with the folder that it came from by layers, and print time and memory."""
-    shop = _workshop()
+    """Compare a GGUF with the folder that it came from by layers, and print the time."""
+    shop = workshop()
     child = shop.store.record(str(id))
     parent = shop.store.record(child.variant.parent)
     started, spent = time.monotonic(), _processor_seconds()
     report = verify(shop.store, child, parent, (), shop.report, memory=_TOO_LITTLE)
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    native = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
     print(_line(child, report))
     for finding in report.findings:
         if finding.outcome != "passed":
@@ -104,7 +106,6 @@ def measure_layers(id: Path) -> None:
     seconds = time.monotonic() - started
     spent = _processor_seconds() - spent
     print(f"layers: {seconds:.0f} s  (wanted: below 180), {spent:.0f} s of processor time")
-    print(f"peak resident memory: {own:.2f} GB, llama.cpp's {native:.2f} GB  (wanted: below 4)")
 
 
 def make_adapter(folder: Path) -> None:
@@ -144,7 +145,8 @@ def with_tokenizer(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config))
 
 
-def _workshop() -> Workshop:
+def workshop() -> Workshop:
+    """Give the library and the settings of the home that is used, and a reporter."""
     where = folders()
     where.data.mkdir(parents=True, exist_ok=True)
     reporter = Reporter(where.data / "events.jsonl")
