@@ -102,7 +102,12 @@ def row_of(run: Run) -> RunRow:
     said = str(result.result.get("message", "")) if result and now == "finished" else ""
     if now in ("training", "waiting") and progress is not None and not trains:
         said = " ".join(filter(None, [stage, progress.detail]))
-    ended_badly = now in ("failed", "died", "cancelled")
+    elif now == "training" and progress is None:
+        said = "starting"
+    elif now == "cancelled":
+        said = run.reason
+    ended_badly = now in ("failed", "died")
+    resumable = (ended_badly or now == "cancelled") and run.can_resume
     return RunRow(
         run.id,
         job.id,
@@ -123,7 +128,7 @@ def row_of(run: Run) -> RunRow:
         hint=run.hint if ended_badly else "",
         said=said,
         variant=run.variant,
-        resumable=ended_badly and run.can_resume,
+        resumable=resumable,
     )
 
 

@@ -52,7 +52,8 @@ def headline(row: RunRow, width: int) -> Content:
         said = f"✗ {row.problem} {row.hint}".strip()
         lines.append(Content.styled(one_line(said, 600), "$text-error"))
     elif row.said:
-        lines.append(Content.styled(one_line(row.said, 600), MUTED))
+        said = f"{row.said} r goes on with it." if row.resumable else row.said
+        lines.append(Content.styled(one_line(said, 600), MUTED))
     return Content("\n").join([line for line in lines if line])
 
 

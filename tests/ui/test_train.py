@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
@@ -20,6 +22,7 @@ from ragopt_tui.training.data.example import Example, Message
 from ragopt_tui.training.data.record import DataSetRecord
 from ragopt_tui.training.data.store import DataSetStore
 from ragopt_tui.training.runs.curves import Curves
+from ragopt_tui.training.runs.folder import RunFolder
 from ragopt_tui.training.runs.listing import find_run, list_runs
 from ragopt_tui.training.runs.removing import remove_run
 from ragopt_tui.ui.screens.data_import import DataImport
@@ -242,6 +245,41 @@ async def test_the_form_follows_the_yaml_and_a_mistake_keeps_the_run_from_starti
         await shown(pilot, "Leave without starting?")
         await pilot.press("y")
         await until(pilot, lambda: app.screen is main_screen(app))
+
+
+async def test_nothing_of_what_is_typed_fast_into_the_form_is_lost(no_plan: None) -> None:
+    run = made_run("aaaa")
+    run.die()
+    app = scripted_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot, 1)
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, TrainFormScreen))
+        form, yaml = app.screen.query_one(TrainForm), app.screen.query_one(TrainYaml)
+        form.mark("name")
+        for typed in ("second-try", "a b c"):
+            # All at once, as from a fast hand or on a slow machine.
+            for character in typed:
+                app.post_message(Key("space" if character == " " else character, character))
+            app.post_message(Key("enter", None))
+            await until(pilot, partial(lambda name: parse_config(yaml.text).name == name, typed))
+
+
+async def test_a_stopped_run_says_how_it_goes_on_here() -> None:
+    run = made_run("aaaa")
+    app = scripted_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot, 1)
+        await shown(pilot, "starting")
+        run.log(10)
+        kept = RunFolder.of(run.id).checkpoints_folder / "checkpoint-10"
+        kept.mkdir()
+        (kept / "run_state.json").write_text("{}")
+        said = "Stopped at step 10 of 300; its checkpoint is kept."
+        run.end(JobResult("cancelled", said, f"Go on: `ragopt-tui train --resume {run.id}`."))
+        await shown(pilot, f"{said} r goes on with it.")
+        assert "✗" not in screen_text(app)
+        assert "--resume" not in screen_text(app)
 
 
 async def test_an_ended_run_is_removed_only_when_that_is_confirmed() -> None:

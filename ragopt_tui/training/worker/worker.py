@@ -223,7 +223,10 @@ def _plan(
     if rows.left_out:
         report.message(f"{rows.left_out} examples are left out: nothing of them would be learnt.")
     if rows.truncated:
-        report.message(f"{rows.truncated} examples are cut off at max_length.")
+        longest = config.training.max_length
+        report.message(
+            f"{rows.truncated} examples are longer than max_length ({longest}) and are shortened."
+        )
     return plan
 
 

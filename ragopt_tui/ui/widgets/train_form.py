@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import events, on
@@ -52,22 +53,24 @@ class FieldList(OptionList):
             super().__init__()
             self.by = by
 
-    class Typed(Message):
-        """A character was typed where no field is open yet."""
-
-        def __init__(self, character: str) -> None:
-            super().__init__()
-            self.character = character
+    def __init__(
+        self, typed: Callable[[str], bool], entered: Callable[[], None], *, id: str
+    ) -> None:
+        super().__init__(id=id)
+        self._typed, self._entered = typed, entered
 
     def action_turn(self, by: int) -> None:
         """Ask for another value of the marked field."""
         self.post_message(self.Turned(by))
 
     def on_key(self, event: events.Key) -> None:
-        """Begin to type a value."""
-        if event.is_printable and event.character and event.character != " ":
+        """Begin to type a value; what is typed fast still comes here when the field is open."""
+        # Called, not told by messages, as those would be overtaken by the keys behind them.
+        if event.key == "enter":
             event.stop()
-            self.post_message(self.Typed(event.character))
+            self._entered()
+        elif event.is_printable and event.character and self._typed(event.character):
+            event.stop()
 
 
 class TrainForm(Vertical):
@@ -101,7 +104,7 @@ class TrainForm(Vertical):
 
     def compose(self) -> ComposeResult:
         """Draw the fields, what the marked one is, and the line to type into."""
-        yield FieldList(id="fields")
+        yield FieldList(self._type, self._enter, id="fields")
         yield Static("", id="about-field", markup=False)
         yield Input(id="field", compact=True, select_on_focus=False)
 
@@ -141,7 +144,7 @@ class TrainForm(Vertical):
         line.display = True
         line.value = self._draft.shown(field) if text is None else text
         line.cursor_position = len(line.value)
-        line.focus()
+        self.screen.set_focus(line)
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -181,11 +184,22 @@ class TrainForm(Vertical):
     def _turn(self, event: FieldList.Turned) -> None:
         self._turn_by(event.by)
 
-    @on(FieldList.Typed)
-    def _typed(self, event: FieldList.Typed) -> None:
+    def _type(self, character: str) -> bool:
+        """Put a character into the marked field; gives whether it was for that."""
         field = self.marked()
-        if field is not None and field.kind not in ("switch", "choice"):
-            self.type_into(event.character)
+        if self._editing is not None:
+            self.query_one(Input).insert_text_at_cursor(character)
+        elif character == " ":
+            return False
+        elif field is not None and field.kind not in ("switch", "choice"):
+            self.type_into(character)
+        return True
+
+    def _enter(self) -> None:
+        if self._editing is not None:
+            self._take()
+        else:
+            self._open()
 
     @on(OptionList.OptionHighlighted)
     def _describe(self) -> None:
@@ -209,7 +223,7 @@ class TrainForm(Vertical):
     def _close(self) -> None:
         self._editing = None
         self.query_one(Input).display = False
-        self.query_one(FieldList).focus()
+        self.screen.set_focus(self.query_one(FieldList))
         self.refresh_bindings()
 
     def _next(self, at: int, by: int) -> int:
