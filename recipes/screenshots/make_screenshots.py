@@ -1,6 +1,6 @@
 """Make screenshots/*.svg from the running program on the sample documents.
 
-The real index job and the real engine run, in a home of their own that is deleted afterwards.
+The real index job, training and engine run, in a home of their own that is deleted afterwards.
 
     python recipes/screenshots/make_screenshots.py [folder]
 """
@@ -11,14 +11,24 @@ import asyncio
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.widgets import OptionList
 
+from ragopt_tui.errors import RagoptError
 from ragopt_tui.settings import Settings
+from ragopt_tui.training.configuration.presets import preset
+from ragopt_tui.training.configuration.values import Schedule
+from ragopt_tui.training.data.importing import Request, import_set
+from ragopt_tui.training.data.store import DataSetStore
+from ragopt_tui.training.runs.starting import start_training
 from ragopt_tui.ui.app import RagoptApp
 from ragopt_tui.ui.screens.main import MainScreen
+from ragopt_tui.ui.widgets.chart_board import ChartBoard
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "sample_docs"
@@ -26,6 +36,12 @@ WIDE, USUAL, SMALL = (160, 45), (120, 36), (80, 24)
 QUESTION = "What was Veldmark's revenue in 2024?"
 UNANSWERED = "What is the name of Veldmark's dog?"
 LONGEST_SECONDS = 300.0
+ASKED = {"prompt": "question", "completion": "answer"}
+SAMPLE = "What was Veldmark's revenue in 2024?"
+SCHEDULE = Schedule(
+    max_steps=60, per_device_train_batch_size=4, max_length=128, warmup_steps=6, eval_steps=10,
+    save_steps=0, padding_free=True,
+)  # fmt: skip
 
 
 async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
@@ -94,6 +110,46 @@ async def generated(folder: Path) -> None:
         save(app, folder, "generated")
 
 
+def trained() -> None:
+    """Train the built-in model twice for some steps, the second time at a lower rate."""
+    data = ROOT / "recipes" / "finance_questions" / "finance_questions.csv"
+    id = import_set(
+        Request(str(data), format="prompt-completion", columns=ASKED, group="group"), DataSetStore()
+    ).id
+    for name, rate in (("finance questions", 2e-3), ("at a lower rate", 3e-4)):
+        schedule = replace(SCHEDULE, learning_rate=rate)
+        config = replace(preset("cpu-demo").config, name=name, training=schedule)
+        config = replace(config, data=replace(config.data, set=id), samples=(SAMPLE,))
+        job = start_training(config)
+        deadline = time.monotonic() + LONGEST_SECONDS
+        while job.state == "running" and time.monotonic() < deadline:
+            time.sleep(0.2)
+        if job.state != "finished":
+            raise RagoptError(f"The run {name} did not finish: {job.reason}")
+
+
+async def training(folder: Path) -> None:
+    """The curves of two runs beside each other."""
+    trained()
+    app = RagoptApp(DOCS, Settings())
+    async with app.run_test(size=WIDE) as pilot:
+        await ready(pilot, main_screen(app))
+        await pilot.press("f10")
+        runs = app.screen.query("#runs")
+        await until(pilot, lambda: bool(runs) and runs.only_one(OptionList).option_count == 2)
+        await pilot.press("space", "down", "space")
+        await until(pilot, lambda: _compared(app))
+        save(app, folder, "training")
+
+
+def _compared(app: RagoptApp) -> bool:
+    pictures = app.screen.query_one(ChartBoard).pictures
+    return bool(pictures) and {line.mark for line in pictures[0].lines if line.columns} >= {
+        "A",
+        "B",
+    }
+
+
 async def variations(folder: Path) -> None:
     """The same answer at 80x24 and in the light theme, the commands, the help, the first start."""
     for name, size, theme in (
@@ -125,10 +181,11 @@ def main() -> None:
     """Make all pictures."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as home:
-        os.environ |= {"RAGOPT_HOME": home, "HF_HUB_OFFLINE": "1"}
-        for part in (wide, generated, variations):
-            asyncio.run(part(folder))
+    for parts in ((training,), (wide, generated, variations)):
+        with tempfile.TemporaryDirectory() as home:
+            os.environ |= {"RAGOPT_HOME": home, "HF_HUB_OFFLINE": "1"}
+            for part in parts:
+                asyncio.run(part(folder))
 
 
 if __name__ == "__main__":
