@@ -21,16 +21,24 @@ from benchmarks.home import use_home
 from benchmarks.merging import make_base
 from benchmarks.process_memory import Ran, run_measured
 from benchmarks.verification_time import with_tokenizer, workshop
-from ragopt_tui.conversion import steps
-from ragopt_tui.conversion.quantisations import OutputType, quantisation
+from ragopt_tui.conversion.quantisations import quantisation
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.models.variant import Variant
 from ragopt_tui.settings import folders
 
 _LAYERS = 32
 _ROUNDS = 2
-_OUTPUT: OutputType = "BF16"
-_TO = "Q4_K_M"
+_OUTPUT, _TO = "BF16", "Q4_K_M"
+_STEP = """
+import sys
+from pathlib import Path
+from ragopt_tui.conversion import steps
+from ragopt_tui.conversion.jobs import workshop
+from ragopt_tui.jobs.events import Reporter
+events, name, id, to = sys.argv[1:]
+step = steps.converted if name == "convert" else steps.quantised
+step(workshop(Reporter(Path(events))), id, to)
+"""
 _QUANTISE = """
 import os, sys, ctypes, llama_cpp
 parameters = llama_cpp.llama_model_quantize_default_params()
@@ -44,20 +52,9 @@ os._exit(status)
 
 def main(arguments: list[str]) -> None:
     """Make the files, take the steps both ways, print ratios and memory."""
-    if arguments[:1] == ["--step"]:
-        step(*arguments[1:])
-        return
     with tempfile.TemporaryDirectory(prefix="converting-") as scratch:
         use_home(Path(scratch))
         compare(Path(scratch), int(arguments[0]) if arguments else _LAYERS)
-
-
-def step(name: str, id: str) -> None:
-    """Take one step with the variant `id`, as a job does."""
-    if name == "convert":
-        steps.converted(workshop(), id, _OUTPUT)
-    else:
-        steps.quantised(workshop(), id, _TO)
 
 
 def compare(scratch: Path, layers: int) -> None:
@@ -70,28 +67,21 @@ def compare(scratch: Path, layers: int) -> None:
     source = shop.store.add(base, name="large").variant.id
     script = shop.converter().model_script
     bare = scratch / "bare.gguf"
-    convert: list[str | Path] = [
-        sys.executable,
-        script,
-        base,
-        "--outfile",
-        bare,
-        "--outtype",
-        _OUTPUT.lower(),
-    ]
-    _compare("converting", "convert", source, lambda: _run(convert, bare))
+    convert: list[str | Path] = [sys.executable, script, base, "--outfile", bare]
+    convert += ["--outtype", _OUTPUT.lower()]
+    ours: list[str | Path] = [sys.executable, "-c", _STEP, scratch / "events.jsonl"]
+    _compare("converting", [*ours, "convert", source, _OUTPUT], lambda: _run(convert, bare))
     (whole,) = _made_of(source)
     assert whole.path is not None
     file_type = str(quantisation(_TO).file_type)
     quantise: list[str | Path] = [sys.executable, "-c", _QUANTISE, whole.path, bare, file_type]
-    _compare("quantising", "quantise", whole.id, lambda: _run(quantise, bare))
+    _compare("quantising", [*ours, "quantise", whole.id, _TO], lambda: _run(quantise, bare))
 
 
-def _compare(what: str, name: str, id: str, bare: Callable[[], Ran]) -> None:
-    command = [sys.executable, "-m", "benchmarks.converting", "--step", name, id]
+def _compare(what: str, command: list[str | Path], bare: Callable[[], Ran]) -> None:
     store, ours, theirs = VariantStore(folders().models), [], []
     for _ in range(_ROUNDS):
-        for made in _made_of(id):
+        for made in _made_of(str(command[-2])):
             store.remove(made.id)
             store.purge(made.id)
         os.sync()
