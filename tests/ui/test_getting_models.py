@@ -18,6 +18,7 @@ from textual.widgets import Input, OptionList
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.jobs import supervisor
+from ragopt_tui.jobs.job import Job
 from ragopt_tui.models.checking import start_check
 from ragopt_tui.models.hub import Found, HubModel
 from ragopt_tui.models.hub_files import HubFile
@@ -225,30 +226,43 @@ async def test_what_the_hub_refuses_is_said_in_the_dialogue(hub: list[tuple[str,
         assert hub == []
 
 
+def held_check(variant: str, name: str) -> Job:
+    """Start a check that waits: else it might be done before the program looks."""
+    job = start_check(variant, name)
+    process = job.folder.process_id()
+    assert process is not None
+    os.kill(process, signal.SIGSTOP)
+    return job
+
+
+def let_go(job: Job) -> None:
+    """Let a job that waits go on."""
+    process = job.folder.process_id()
+    assert process is not None
+    os.kill(process, signal.SIGCONT)
+
+
 async def test_a_job_that_ran_before_the_start_is_shown_and_its_end_is_told() -> None:
-    job = start_check("builtin-q8_0", "built-in Q8_0")
+    job = held_check("builtin-q8_0", "built-in Q8_0")
     app = scripted_app()
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         await ready(pilot)
         await shown(pilot, "▶ check built-in Q8_0")
+        let_go(job)
         await shown(pilot, "built-in Q8_0 is whole")
         await shown(pilot, "none running")
         assert job.state == "finished"
 
 
 async def test_quitting_names_the_jobs_that_go_on(capsys: pytest.CaptureFixture[str]) -> None:
-    job = start_check("builtin", "built-in bf16")
-    process = job.folder.process_id()
-    assert process is not None
-    # Else it might be done before the program looks.
-    os.kill(process, signal.SIGSTOP)
+    job = held_check("builtin", "built-in bf16")
     app = scripted_app()
     async with app.run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await until(pilot, lambda: screen.library.jobs.running)
         await pilot.press("ctrl+q")
     assert "Goes on in the background: check built-in bf16." in capsys.readouterr().err
-    os.kill(process, signal.SIGCONT)
+    let_go(job)
     supervisor.cancel(job)
 
 
