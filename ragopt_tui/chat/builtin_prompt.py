@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ragopt_tui.chat.builtin_rows import row_words
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,8 +21,10 @@ INSTRUCTION = (
     "answers (9 is most), where it stands, and its words. If no line answers, reply: "
     "The documents do not say."
 )
-SHOWN_UNITS = 8
+SHOWN_UNITS = 3
 """How many of the best sentences and rows are shown at most."""
+SHOWN_FROM = 0.7
+"""A further one is shown where its score is at least this share of the best one's, as in quotes."""
 LONGEST_WORDS = 420
 """Characters of a sentence or row that are shown; the rest is cut off."""
 _LONGEST_HEADER = 90
@@ -30,25 +34,30 @@ _LONGEST_PREVIOUS = 150
 
 
 def unit_line(number: int, score: float, about: str, words: str) -> str:
-    """Give one line: the passage's number, the score from 0 to 1 in tenths, context and words."""
-    return f"[{number}] {min(9, int(score * 10))} | {about} | {words}"
+    """Give one line: the passage's number, the score from 0 to 1 in tenths, context and words.
+
+    Tenths are rounded, so that the score from which quotes answer, 0.55, lies between two of them.
+    """
+    return f"[{number}] {min(9, int(score * 10 + 0.5))} | {about} | {words}"
 
 
-def builtin_lines(units: Sequence[ScoredUnit], evidence: Sequence[Hit]) -> list[str]:
+def builtin_lines(question: str, units: Sequence[ScoredUnit], evidence: Sequence[Hit]) -> list[str]:
     """Give the lines of the best units that stand in the evidence, which numbers them.
 
-    Where nothing was read, the first sentences and rows of the evidence are shown.
+    A unit much less likely than the best one is left out. Where nothing was read, the first sentences and rows of the evidence are shown.
     """
     from ragopt_tui.knowledge.neighbours import place_of
     from ragopt_tui.knowledge.units import passage_units
 
     read = [(scored.unit, scored.score) for scored in units]
-    shown = read or [(unit, hit.score) for hit in evidence for unit in passage_units(hit.passage)]
-    placed = ((place_of(unit.passage, evidence), unit, score) for unit, score in shown)
+    found = read or [(unit, hit.score) for hit in evidence for unit in passage_units(hit.passage)]
+    placed = [(place_of(unit.passage, evidence), unit, score) for unit, score in found]
+    shown = [(place, unit, score) for place, unit, score in placed if place is not None]
+    least = SHOWN_FROM * max((score for _, _, score in shown), default=0.0)
     return [
-        unit_line(place + 1, score, about_unit(unit), shown_words(unit))
-        for place, unit, score in placed
-        if place is not None
+        unit_line(place + 1, score, about_unit(unit), shown_words(unit, question))
+        for place, unit, score in shown
+        if score >= least
     ][:SHOWN_UNITS]
 
 
@@ -58,9 +67,9 @@ def builtin_content(question: str, lines: Sequence[str]) -> str:
     return "\n\n".join(part for part in (INSTRUCTION, asked, "\n".join(lines), asked) if part)
 
 
-def shown_words(unit: Unit) -> str:
-    """Give a unit's words as a line shows them."""
-    return beginning(unit.words, LONGEST_WORDS)
+def shown_words(unit: Unit, question: str) -> str:
+    """Give a unit's words as a line shows them, of a row the columns asked for."""
+    return beginning(row_words(unit, question), LONGEST_WORDS)
 
 
 def about_unit(unit: Unit) -> str:

@@ -67,7 +67,8 @@ def build_prompt(
     """
     question = " ".join(question.split())
     if builtin:
-        return _of_lines(question, evidence, builtin_lines(units, evidence), count_tokens, room)
+        lines = builtin_lines(question, units, evidence)
+        return _of_lines(question, evidence, lines, count_tokens, room)
     passages = [_numbered(n, hit.passage) for n, hit in enumerate(evidence, start=1)]
     bare = _messages(question, [], system)
     fixed = sum(count_tokens(message["content"]) for message in bare) + _TEMPLATE_TOKENS

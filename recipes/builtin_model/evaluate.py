@@ -19,13 +19,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ragopt_tui.chat.builtin_prompt import SHOWN_UNITS, builtin_content, unit_line
+from ragopt_tui.chat.builtin_prompt import SHOWN_FROM, SHOWN_UNITS, builtin_content, unit_line
 from ragopt_tui.knowledge.question import understand, years_in
 from recipes.builtin_model.evidence import Found, read_found
-from recipes.builtin_model.lines import Line
+from recipes.builtin_model.lines import Line, words_shown
 
 PASSAGES = 6
-THRESHOLD = 0.5
+THRESHOLD = 0.55
 REFUSAL = "The documents do not say."
 _CITED = re.compile(r"\s*\[(\d+)\]")
 _WORD = re.compile(r"\w+(?:[.,]\d+)*")
@@ -42,12 +42,13 @@ class Verdict:
 
 def prompt_of(found: Found) -> str:
     """Give the user's turn that the product would make of the evidence."""
+    question = found.case.question
     lines = [
-        unit_line(line.passage, score, line.about, line.words)
+        unit_line(line.passage, score, line.about, words_shown(line, question))
         for line, score in zip(found.case.lines, found.scores, strict=True)
-        if line.passage <= PASSAGES
+        if line.passage <= PASSAGES and score >= SHOWN_FROM * found.scores[0]
     ]
-    return builtin_content(found.case.question, lines[:SHOWN_UNITS])
+    return builtin_content(question, lines[:SHOWN_UNITS])
 
 
 def generated(found: Found, answer: str) -> Verdict:

@@ -19,7 +19,7 @@ import random
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +72,12 @@ def found_of(
     """Keep of a retrieval what is shown and judged."""
     lines, gold = [], []
     for n, scored in enumerate(retrieval.units):
-        unit = scored.unit
-        cells = gold_cells(unit, question, answers)
-        if is_gold(unit):
+        place = place_of(scored.unit.passage, retrieval.hits)
+        line = line_of(scored.unit, len(retrieval.hits) if place is None else place + 1)
+        if is_gold(scored.unit):
             gold.append(n)
-        said = statement(unit, cells) if gold[-1:] == [n] else ""
-        place = place_of(unit.passage, retrieval.hits)
-        lines.append(line_of(unit, len(retrieval.hits) if place is None else place + 1, said))
+            line = replace(line, statement=statement(line, gold_cells(line, question, answers)))
+        lines.append(line)
     case = Case("", question, tuple(lines))
     scores = tuple(round(s.score, 4) for s in retrieval.units)
     return Found(case, scores, tuple(gold), answerable, answers)

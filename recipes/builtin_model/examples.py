@@ -1,15 +1,16 @@
-"""Examples: what the model reads and what it should write, from a case and the scores of its lines."""
+"""Examples: what the model reads and what it should write, from a case and a profile of scores."""
 
 from __future__ import annotations
 
-import math
 import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ragopt_tui.chat.builtin_prompt import SHOWN_UNITS, builtin_content, unit_line
-from recipes.builtin_model.lines import Case, Line
+from ragopt_tui.chat.builtin_prompt import builtin_content, unit_line
+from ragopt_tui.chat.builtin_rows import said_of_row
+from recipes.builtin_model.lines import Case, Line, words_shown
+from recipes.builtin_model.profiles import MOST_LINES, Profile
 from recipes.builtin_model.vary import (
     Change,
     asked_otherwise,
@@ -23,17 +24,39 @@ ENDLESS = ("invented", "prose")
 """Origins whose cases never come twice."""
 REFUSAL = "The documents do not say."
 FIGURES_ONLY = "Reply with the figure only and its citation."
+LATER = 0.15
+"""How often the line that answers an endless case is, beyond the profiles' share, not the first."""
+ANSWERED_FROM, QUOTED_FROM = -0.2, 0.2
+"""Log odds: below the first nothing is answered, from the second on quotes answer."""
+SILENT = 0.16
+"""How often the lines that answer are taken away."""
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _FINANCE = 0.75
 """How often a case about finance has its figures, years and names changed; others half as often."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A case and the log odds that each of its lines answers."""
+class Profiles:
+    """Profiles by whether a shown line answers, and whether it is the first.
 
-    case: Case
-    scores: tuple[float, ...]
+    Where a few thousand questions come again and again, a model learns by heart what the scores do
+    not tell it, and then distrusts them with questions that it does not know. So the scores tell
+    whether to answer, and of a case that comes again the first line answers; of an endless one now
+    and then another does, where the first has another year, company or segment.
+    """
+
+    def __init__(self, profiles: Sequence[Profile]) -> None:
+        answered = [p for p in profiles if p.gold and p.scores[0] > ANSWERED_FROM]
+        self._first = [p for p in answered if p.gold[0] == 0]
+        self._later = [p for p in answered if p.gold[0] > 0]
+        self._later += [replace(p, gold=p.gold[1:]) for p in self._first if len(p.gold) > 1]
+        self._silent = [p for p in profiles if not p.gold and p.scores[0] < QUOTED_FROM]
+
+    def drawn(self, case: Case, rng: random.Random) -> Profile:
+        """Give a profile for a case."""
+        if not _answerable(case):
+            return rng.choice(self._silent)
+        is_later = case.origin in ENDLESS and rng.random() < LATER
+        return rng.choice(self._later if is_later else self._first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,55 +78,66 @@ class Example:
 @dataclass(frozen=True, slots=True)
 class _Shown:
     line: Line
+    words: str
     score: float
     number: int
 
 
-def example(scored: Scored, mate: Scored | None, forms: Forms, rng: random.Random) -> Example:
-    """Make an example; of `mate`, a case over the same documents, the question may be asked too."""
-    case = scored.case
-    if rng.random() < 0.14:
-        left = [
-            pair for pair in zip(case.lines, scored.scores, strict=True) if not pair[0].statement
-        ]
-        case = replace(case, lines=tuple(line for line, _ in left))
-        scored = Scored(case, tuple(score for _, score in left))
+def example(
+    case: Case, mate: Case | None, profiles: Profiles, forms: Forms, rng: random.Random
+) -> Example | None:
+    """Make an example; of `mate`, a case over the same documents, the question may be asked too.
+
+    None where the row that answers is shown without the column that answers.
+    """
+    if rng.random() < SILENT:
+        case = replace(case, lines=tuple(line for line in case.lines if not line.statement))
     elif rng.random() < 0.1:
         case = _over_two_columns(case, rng)
-        scored = Scored(case, scored.scores)
-    elif rng.random() < 0.08 and mate and _answerable(case) and _answerable(mate.case):
-        return _two_questions(scored, mate, rng)
-    lines = list(zip(case.lines, _trustworthy(scored, rng), strict=True))
-    shown = _ranked(lines, _how_many(rng), rng)
+    elif rng.random() < 0.08 and mate and _answerable(case) and _answerable(mate):
+        return _two_questions(case, mate, rng)
+    if not case.lines:
+        return None
     question = asked_otherwise(case.question, rng)
-    if case.origin not in ENDLESS and rng.random() < 0.2:
+    if case.origin not in ENDLESS and rng.random() < 0.4 and not _open_columns(case, question):
         question = unreadable(question, rng)
+    shown = _read(case, question, profiles.drawn(case, rng), rng)
     gold = next((s for s in shown if s.line.statement), None)
+    if gold and gold.line.cells and _values(gold.line) not in gold.words:
+        return None
     answer = _cited(gold) if gold else REFUSAL
     return _changed(_written(question, shown, answer, gold, forms, rng), case.origin, shown, rng)
 
 
-def _trustworthy(scored: Scored, rng: random.Random) -> list[float]:
-    """Give scores that tell what answers in nearly every case of a set that has an end.
+def _read(case: Case, question: str, profile: Profile, rng: random.Random) -> list[_Shown]:
+    """Put lines where a profile's lines stood that answered, or did not, with its scores."""
+    right = [line for line in case.lines if line.statement]
+    spread = 0.7 if case.origin in ENDLESS else 4.0
+    others = [line for line in case.lines if not line.statement]
+    place = {id(line): n + rng.gauss(0, spread) for n, line in enumerate(others)}
+    others.sort(key=lambda line: place[id(line)])
+    scores = profile.shaken(rng)[: _how_many(rng) if not right else MOST_LINES]
+    lines: list[Line] = []
+    for n in range(len(scores)):
+        if right and (n in profile.gold or not others):
+            lines.append(right.pop(0))
+        elif others:
+            lines.append(others.pop(0))
+    least = 1 + max((n for n, line in enumerate(lines) if line.statement), default=1)
+    lines = lines[: max(least, _how_many(rng))]
+    return _numbered(
+        [(x, words_shown(x, question), s) for x, s in zip(lines, scores, strict=False)], rng
+    )
 
-    Where a few thousand questions come again and again, a model learns by heart what the scores do
-    not tell it, and then distrusts them with questions that it does not know. When to overrule the
-    scores is learned from invented cases, which never come twice.
-    """
-    scores = [score + rng.gauss(0, 0.3) for score in scored.scores]
-    gold = [n for n, line in enumerate(scored.case.lines) if line.statement]
-    if scored.case.origin in ENDLESS:
-        return scores if gold else [score - 1.2 for score in scores]
-    if gold:
-        best = max(gold, key=lambda n: scores[n])
-        if rng.random() < 0.8:
-            scores[best] = rng.gauss(3, 1.5)
-            most = scores[best] - abs(rng.gauss(0, 0.6))
-            scores = [s if n == best else min(s, most) for n, s in enumerate(scores)]
-    elif scores and rng.random() < 0.95:
-        down = max(0.0, max(scores) - rng.gauss(-1.6, 0.8))
-        scores = [score - down for score in scores]
-    return scores
+
+def _open_columns(case: Case, question: str) -> bool:
+    """Say whether the row that answers is shown with columns that do not answer."""
+    gold = next((line for line in case.lines if line.statement), None)
+    return bool(gold and gold.cells) and words_shown(gold, question) != gold.statement
+
+
+def _values(line: Line) -> str:
+    return line.statement.removeprefix(f"{line.label}, ")
 
 
 def _answerable(case: Case) -> bool:
@@ -111,22 +145,18 @@ def _answerable(case: Case) -> bool:
 
 
 def _how_many(rng: random.Random) -> int:
-    return SHOWN_UNITS if rng.random() < 0.5 else rng.randint(2, SHOWN_UNITS)
+    return MOST_LINES if rng.random() < 0.6 else rng.randint(2, MOST_LINES)
 
 
-def _ranked(lines: Sequence[tuple[Line, float]], count: int, rng: random.Random) -> list[_Shown]:
-    """Give the best lines; passages are numbered as they come, as the product does."""
-    best = sorted(lines, key=lambda pair: -pair[1])[:count]
-    gold = [pair for pair in lines if pair[0].statement]
-    if gold and not any(line.statement for line, _ in best) and rng.random() < 0.5:
-        best = sorted([*best[:-1], gold[0]], key=lambda pair: -pair[1])
+def _numbered(lines: Sequence[tuple[Line, str, float]], rng: random.Random) -> list[_Shown]:
+    """Number passages as they come, as the product does, now and then otherwise."""
     numbers: dict[int, int] = {}
-    for line, _ in best:
+    for line, _, _ in lines:
         numbers.setdefault(line.passage, len(numbers) + 1)
     if rng.random() < 0.1:
         values = rng.sample(range(1, len(numbers) + 3), len(numbers))
         numbers = dict(zip(numbers, values, strict=True))
-    return [_Shown(line, 1 / (1 + math.exp(-score)), numbers[line.passage]) for line, score in best]
+    return [_Shown(line, words, score, numbers[line.passage]) for line, words, score in lines]
 
 
 def _over_two_columns(case: Case, rng: random.Random) -> Case:
@@ -144,8 +174,8 @@ def _over_two_columns(case: Case, rng: random.Random) -> Case:
             if others and year[0] in case.asked[0]:
                 other = other or rng.choice(others)
                 columns = (case.asked[0], years[other])
-                said = "; ".join(f"{column}: {values[column]}" for column in columns)
-                lines.append(replace(line, statement=f"{line.label}, {said}"))
+                said = [cell for cell in line.cells if cell[0] in columns]
+                lines.append(replace(line, statement=said_of_row(line.label, said)))
                 continue
         lines.append(replace(line, statement="") if line.statement else line)
     if not other:
@@ -162,26 +192,28 @@ def _over_two_columns(case: Case, rng: random.Random) -> Case:
     return replace(case, question=question, lines=tuple(lines))
 
 
-def _two_questions(first: Scored, second: Scored, rng: random.Random) -> Example:
+def _two_questions(first: Case, second: Case, rng: random.Random) -> Example | None:
     """Ask two questions at once; both are answered."""
-    lines: list[tuple[Line, float]] = []
-    for n, scored in enumerate((first, second)):
-        best = sorted(zip(scored.case.lines, scored.scores, strict=True), key=lambda p: -p[1])
-        gold = next(pair for pair in best if pair[0].statement)
-        chosen = [gold, *[p for p in best if not p[0].statement][:3]]
-        lines += [(replace(line, passage=2 * line.passage + n), s - 1) for line, s in chosen]
-    shown = _ranked(lines, SHOWN_UNITS, rng)
-    asked = [s.case.question.rstrip("?. ") for s in (first, second)]
+    asked = [case.question.rstrip("?. ") for case in (first, second)]
     joined = rng.choice(["{0}, and {1}?", "{0}? {1}?", "{0}; also {1}", "{0} and {1}"])
     question = joined.format(asked[0], asked[1][:1].lower() + asked[1][1:])
-    statements = [
-        next(line.statement for line in scored.case.lines if line.statement)
-        for scored in (first, second)
-    ]
+    lines: list[tuple[Line, str, float]] = []
+    statements = []
+    for n, case in enumerate((first, second)):
+        right = next(line for line in case.lines if line.statement)
+        others = [line for line in case.lines if not line.statement][:3]
+        statements.append(right.statement)
+        for line in (right, *others):
+            score = rng.uniform(0.6, 0.99) if line is right else rng.uniform(0.03, 0.4)
+            moved = replace(line, passage=2 * line.passage + n)
+            lines.append((moved, words_shown(line, question), score))
+    shown = _numbered(sorted(lines, key=lambda each: -each[2]), rng)
     by_statement = {s.line.statement: s for s in shown if s.line.statement}
-    answer = " ".join(_cited(by_statement[said]) for said in statements if said in by_statement)
+    gold = [by_statement[said] for said in statements]
+    if any(each.line.cells and _values(each.line) not in each.words for each in gold):
+        return None
     content = builtin_content(question, _lines(shown))
-    return _changed(Example(content, answer), first.case.origin, shown, rng)
+    return _changed(Example(content, " ".join(map(_cited, gold))), first.origin, shown, rng)
 
 
 def _written(
@@ -200,11 +232,11 @@ def _written(
     if gold and gold.line.cells and rng.random() < 0.3:
         instruction = f"{instruction}\n\n{FIGURES_ONLY}"
         answer = f"{gold.line.statement.rsplit(': ', 1)[-1]} [{gold.number}]"
-    passages: dict[int, list[Line]] = {}
+    passages: dict[int, list[_Shown]] = {}
     for line in shown:
-        passages.setdefault(line.number, []).append(line.line)
+        passages.setdefault(line.number, []).append(line)
     body = [
-        f"[{number}] ({lines[0].about.split('. ')[0]})\n" + "\n".join(x.words for x in lines)
+        f"[{number}] ({lines[0].line.about.split('. ')[0]})\n" + "\n".join(x.words for x in lines)
         for number, lines in sorted(passages.items())
     ]
     parts = [instruction, "Passages:", *body, f"Question: {question}"]
@@ -212,7 +244,7 @@ def _written(
 
 
 def _lines(shown: Sequence[_Shown]) -> list[str]:
-    return [unit_line(s.number, s.score, s.line.about, s.line.words) for s in shown]
+    return [unit_line(s.number, s.score, s.line.about, s.words) for s in shown]
 
 
 def _cited(shown: _Shown) -> str:

@@ -21,6 +21,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ragopt_tui.chat.builtin_prompt import builtin_content, unit_line
 from recipes.builtin_model.invented import invented_case
+from recipes.builtin_model.lines import words_shown
 
 TRAINED, HELD_OUT, LINES, BATCH = 300, 60, 4, 4
 RATE = 1e-3
@@ -31,7 +32,7 @@ def rows(count: int, seed: int) -> list[tuple[str, str]]:
     rng = random.Random(seed)
     made: list[tuple[str, str]] = []
     while len(made) < count:
-        case, _ = invented_case(rng)
+        case = invented_case(rng)
         gold = case.lines[0]
         if not gold.cells:
             continue
@@ -39,7 +40,7 @@ def rows(count: int, seed: int) -> list[tuple[str, str]]:
         rng.shuffle(lines)
         scores = [rng.uniform(0.6, 0.99) if line is gold else rng.uniform(0, 0.7) for line in lines]
         shown = [
-            unit_line(n, score, line.about, line.words)
+            unit_line(n, score, line.about, words_shown(line, case.question))
             for n, (line, score) in enumerate(zip(lines, scores, strict=True), 1)
         ]
         figure = gold.statement.rsplit(": ", 1)[-1]

@@ -7,8 +7,12 @@ company, a forecast of it, and other measures of the same year.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
+from ragopt_tui.chat.builtin_rows import said_of_row
+from ragopt_tui.knowledge.question import years_in
+from recipes.builtin_model.columns import Column, invented_columns
 from recipes.builtin_model.lines import Case, Line
 from recipes.builtin_model.vary import invented_name
 
@@ -79,7 +83,7 @@ e Diluted earnings per share|EPS|diluted EPS|profit per share
 e Dividend per share|DPS|payout per share
 e Book value per share|net assets per share
 """
-UNKNOWN = 0.35
+UNKNOWN = 0.5
 """How often a question calls the measure by a name that nobody knows: the scores then tell."""
 _SEGMENTS = """Retail|Wholesale|Online;Cloud|Licences|Services;Cargo|Passengers|Maintenance
 Commercial Banking|Wealth|Mortgages;Surgical|Imaging|Diagnostics;Electricity|Gas|Water
@@ -157,25 +161,19 @@ class Report:
         return Line(passage, f"{self.title}. {caption}", words, "", **more)  # type: ignore[arg-type]
 
 
-def invented_case(rng: random.Random) -> tuple[Case, list[float]]:
-    """Give a case and how a reader might score its lines, as log odds."""
+def invented_case(rng: random.Random) -> Case:
+    """Give a case: what answers, then near misses, then lines that are far from it."""
     report = Report(rng)
     other = Report(rng)
     other.measures, other.segments, other.year = report.measures, report.segments, report.year
-    about_row = rng.random() < 0.6
+    about_row = rng.random() < 0.7
     measure = rng.choice(report.measures)
     build = _row_case if about_row else _sentence_case
     question, asked, gold, near = build(report, other, measure)
     if report.name not in question:  # nothing says whose figure is meant
         near = near[1:]
     rest = [_row(r, m, 2 + n % 3)[0] for n, (r, m) in enumerate(_others(report, other, measure))]
-    lines = [gold, *near, *rest]
-    scores = [
-        rng.gauss(3, 1.3),
-        *(rng.gauss(2, 1.6) for _ in near),
-        *(rng.gauss(-2, 0.7) for _ in rest),
-    ]
-    return Case("invented", question, tuple(lines), tuple(asked)), scores
+    return Case("invented", question, (gold, *near, *rest), tuple(asked))
 
 
 def _others(report: Report, other: Report, measure: _Measure) -> list[tuple[Report, _Measure]]:
@@ -188,35 +186,25 @@ def _row(
     report: Report,
     measure: _Measure,
     passage: int,
-    columns: list[str] | None = None,
+    columns: list[Column] | None = None,
     label: str = "",
-) -> tuple[Line, list[str], list[str]]:
-    """Give a row's line, its columns, and its values as an answer says them."""
+) -> tuple[Line, list[Column]]:
+    """Give a row's line, and its columns."""
     rng = report.rng
-    if columns is None:
-        form = rng.choice(["{}", "{}", "FY{}", "fiscal {}", "December {}"])
-        columns = [form.format(report.year - n) for n in range(rng.choice([1, 2, 2, 2, 3, 3, 5]))]
-        if rng.random() < 0.25:
-            columns = [f"Q{n} {report.year}" for n in rng.sample([1, 2, 3, 4], rng.randint(2, 4))]
-        if rng.random() < 0.2:
-            columns.append("Change")
-    values = [report.amount("p" if c == "Change" else measure.kind) for c in columns]
+    columns = columns or invented_columns(rng, report.year, report.segments)
+    figures = [report.amount(column.kind or measure.kind) for column in columns]
     caption = rng.choice(_CAPTIONS)
-    said = values
+    values = figures
     if measure.kind == "m" and rng.random() < 0.8:
-        caption = f"{caption} {rng.choice(_MONEY[report.sign])}"
-        said = [
-            _in_full(report, v) if c != "Change" else v
-            for c, v in zip(columns, values, strict=True)
+        caption = f"{caption}. {rng.choice(_MONEY[report.sign])}"
+        values = [
+            figure if column.kind else _in_full(report, figure)
+            for column, figure in zip(columns, figures, strict=True)
         ]
     label = label or measure.name
-    words = f"{label}: " + "; ".join(f"{c} {v}" for c, v in zip(columns, values, strict=True))
-    cells = tuple(zip(columns, said, strict=True))
-    return (
-        report.line(passage, caption, words, statement="", label=label, cells=cells),
-        columns,
-        said,
-    )
+    cells = tuple((column.heading, value) for column, value in zip(columns, values, strict=True))
+    words = said_of_row(label, cells)
+    return report.line(passage, caption, words, label=label, cells=cells), columns
 
 
 def _in_full(report: Report, figure: str) -> str:
@@ -233,21 +221,29 @@ def _row_case(
     label = f"{segment}: {measure.name}" if by_segment and rng.random() < 0.5 else ""
     if by_segment and not label:
         label = rng.choice([f"{segment} {measure.name.lower()}", f"{measure.name}, {segment}"])
-    gold, columns, said = _row(report, measure, 0, label=label)
-    at = rng.randrange(len([c for c in columns if c != "Change"]))
+    gold, columns = _row(report, measure, 0, label=label)
+    at = rng.choice([n for n, column in enumerate(columns) if column.asked])
     near = [_row(other, measure, 1, columns, label)[0]]
-    shifted = [c.replace(str(report.year), str(report.year - 4)) for c in columns]
-    near.append(_row(report, measure, 2, shifted, label)[0])
+    shifted = [_years_before(column, report.year) for column in columns]
+    if all(years_in(c.heading) or not c.asked for c in columns):
+        near.append(_row(report, measure, 2, shifted, label)[0])
     others = [s for s in report.segments if s != segment]
     if by_segment:
         near += [_row(report, measure, 0, columns, label.replace(segment, s))[0] for s in others]
     else:
         near.append(_row(report, measure, 3, columns, f"{measure.name}, {segment}")[0])
-    answer = Line(
-        gold.passage, gold.about, gold.words, "", f"{gold.label}, {columns[at]}: {said[at]}", gold.label, gold.cells
-    )  # fmt: skip
-    question = _question(report, measure, columns[at], segment if by_segment else "")
-    return question, [columns[at]], answer, near
+    answer = replace(gold, statement=said_of_row(gold.label, [gold.cells[at]]))
+    when = rng.choice(columns[at].asked)
+    question = _question(report, measure, when, segment if by_segment else "")
+    return question, [columns[at].heading], answer, near
+
+
+def _years_before(column: Column, year: int) -> Column:
+    heading = column.heading
+    for y in range(year - 6, year + 1):
+        heading = heading.replace(str(y), str(y - 6))
+        heading = re.sub(rf"(?<=FY|.Q){y % 100:02}(?!\d)", f"{(y - 6) % 100:02}", heading)
+    return replace(column, heading=heading)
 
 
 def _question(report: Report, measure: _Measure, when: str, segment: str) -> str:
@@ -264,20 +260,6 @@ def _question(report: Report, measure: _Measure, when: str, segment: str) -> str
         if segment
         else ""
     )
-    year = when.removeprefix("fiscal ").removeprefix("FY")
-    forms = [when, f"in {when}", f"for {year}", f"in {year}"]
-    if year.isdigit():
-        forms += [
-            f"FY{year}",
-            f"FY{year[-2:]}",
-            f"in fiscal {year}",
-            f"in the year to December {year}",
-        ]
-    time = rng.choice(forms)
-    if when.startswith("December"):
-        time = rng.choice(
-            [f"at the end of {when[-4:]}", f"end of {when[-4:]}", f"December {when[-4:]}"]
-        )
     forms = [
         "{of} {name}{place} {time}", "{name}{place} {time}, {of}", "What was {of}'s {name}{place} {time}?",
         "How much was {name}{place} at {of} {time}?", "What did {name}{place} come to {time} at {of}?",
@@ -285,7 +267,7 @@ def _question(report: Report, measure: _Measure, when: str, segment: str) -> str
     ]  # fmt: skip
     if name.startswith(("how ", "what ", "money ", "share ")):
         forms = ["{name}{place} {time}?", "{name}{place}, {time} ({of})"]
-    text = rng.choice(forms).format(of=of or "the group", name=name, place=place, time=time)
+    text = rng.choice(forms).format(of=of or "the group", name=name, place=place, time=when)
     return text[:1].upper() + text[1:]
 
 
@@ -307,14 +289,15 @@ def _sentence_case(
         )
     )
     near.append(_foretold(report, measure, 4))
-    question = _question(report, measure, f"{year}", segment)
+    when = rng.choice([f"in {year}", f"for {year}", f"FY{year}", f"in fiscal {year}", f"{year}"])
+    question = _question(report, measure, when, segment)
     if why:
         name = rng.choice([measure.name, *(o for o in measure.others if "{" not in o)])
         question = rng.choice([
             f"Why did {name.lower()} change in {year}?", f"What drove {report.name}'s {name.lower()} in {year}?",
             f"reason for the move in {name.lower()} {year}", f"{name} {year}: what was behind it?",
         ])  # fmt: skip
-    answer = Line(0, gold.about, gold.words, "", gold.words)
+    answer = replace(gold, statement=gold.words)
     return question, [], answer, near
 
 
@@ -347,7 +330,7 @@ def _told(
                 f"; the reason was {cause}",
             ]
         )
-    return report.line(passage, rng.choice(_CAPTIONS), f"{told}.", statement="")
+    return report.line(passage, rng.choice(_CAPTIONS), f"{told}.")
 
 
 def _foretold(report: Report, measure: _Measure, passage: int) -> Line:
@@ -357,4 +340,4 @@ def _foretold(report: Report, measure: _Measure, passage: int) -> Line:
         ["We expect {m} of about {f} in {y}.", "For {y} the board plans {m} of {f}."]
     )
     words = form.format(m=measure.name.lower(), f=figure, y=report.year + 1)
-    return report.line(passage, "Outlook", words, statement="")
+    return report.line(passage, "Outlook", words)

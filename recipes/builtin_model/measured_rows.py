@@ -13,20 +13,27 @@ import numpy as np
 from recipes.builtin_model.evaluate import PASSAGES, REFUSAL, prompt_of
 from recipes.builtin_model.evidence import Found, read_found
 from recipes.builtin_model.examples import Example
+from recipes.builtin_model.lines import Line, words_shown
 from recipes.builtin_model.rows import LENGTH, ROW, Tokens
 
 
 def measured(found: Found) -> Example | None:
     """Give the prompt and the wanted answer; None where it is not certain."""
+    question, prompt = found.case.question, prompt_of(found)
     lines = [found.case.lines[n] for n in found.gold]
-    shown = [line for line in lines if line.passage <= PASSAGES and line.words in prompt_of(found)]
-    certain = [line for line in shown if line.statement]
+    words = [(line, words_shown(line, question)) for line in lines]
+    shown = [(x, said) for x, said in words if x.passage <= PASSAGES and f"| {said}\n" in prompt]
+    certain = [x for x, said in shown if x.statement and (not x.cells or _values(x) in said)]
     if shown and not certain:
         return None
     answer = REFUSAL
     if certain:
         answer = f"{certain[0].statement.removesuffix('.')} [{certain[0].passage}]."
-    return Example(prompt_of(found), answer)
+    return Example(prompt, answer)
+
+
+def _values(line: Line) -> str:
+    return line.statement.removeprefix(f"{line.label}, ")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ import json
 import lzma
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from ragopt_tui.chat.builtin_prompt import LONGEST_WORDS, ending
-from recipes.builtin_model.examples import Scored
 from recipes.builtin_model.lines import Case, Line
 
 CHARACTERS = {"beige": 12, "fed": 9, "ms": 8, "gsa": 7, "cfpb": 3, "book": 4}
@@ -41,7 +41,7 @@ def chosen_prose(source: Path) -> list[str]:
     return chosen
 
 
-def prose_case(texts: list[str], rng: random.Random) -> Scored | None:
+def prose_case(texts: list[str], rng: random.Random) -> Case | None:
     """Give a case of a few words taken from one sentence; None where a text has too few."""
     sentences: list[Line] = []
     for passage in range(rng.randint(2, 4)):
@@ -51,7 +51,7 @@ def prose_case(texts: list[str], rng: random.Random) -> Scored | None:
         for before, said in zip(["", *parts], parts, strict=False):
             if 40 < len(said) <= LONGEST_WORDS and len(sentences) < 14:
                 about = ending(before, 120) if rng.random() < 0.7 else ""
-                sentences.append(Line(passage, about, said, "", ""))
+                sentences.append(Line(passage, about, said, ""))
     if len(sentences) < 5:
         return None
     right = rng.randrange(len(sentences))
@@ -65,9 +65,8 @@ def prose_case(texts: list[str], rng: random.Random) -> Scored | None:
     picked = rng.sample(words, min(len(words), rng.randint(2, 5)))
     question = rng.choice(_ASKED).format(" ".join(_bent(word, rng) for word in picked).lower())
     gold = sentences[right]
-    sentences[right] = Line(gold.passage, gold.about, gold.words, "", gold.words)
-    scores = [rng.gauss(1.5 if n == right else -1.2, 1.3) for n in range(len(sentences))]
-    return Scored(Case("prose", question, tuple(sentences)), tuple(scores))
+    sentences[right] = replace(gold, statement=gold.words)
+    return Case("prose", question, tuple(sentences))
 
 
 def _bent(word: str, rng: random.Random) -> str:

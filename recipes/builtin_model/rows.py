@@ -2,7 +2,7 @@
 
 usage: python -m recipes.builtin_model.rows DATA OUT WORKER WORKERS [MOST_FILES]
 
-DATA holds cases.jsonl.xz, prose.jsonl.xz (texts), forms.json and tokenizer.model. A worker first
+DATA holds cases-*.jsonl.xz, profiles.json, prose.jsonl.xz (texts) and tokenizer.model. A worker first
 writes its share of the prose as `prose_<worker>.npy`, then `examples_<worker>_<n>.npy` for ever,
 pausing while 24 of its files wait to be read.
 """
@@ -21,18 +21,21 @@ import numpy as np
 import numpy.typing as npt
 import sentencepiece
 
-from recipes.builtin_model.examples import Example, Forms, Scored, example
+from recipes.builtin_model.examples import Example, Forms, Profiles, example
 from recipes.builtin_model.invented import invented_case
+from recipes.builtin_model.lines import Case, read_cases
+from recipes.builtin_model.profiles import read_profiles
 from recipes.builtin_model.prose import prose_case
-from recipes.builtin_model.ranked import read_ranked
 
 LENGTH = 2048
 ROW = np.dtype([("token", "<u2"), ("position", "<u2"), ("document", "u1"), ("part", "u1")])
 NOTHING, PROMPT, ANSWER, CHOICE, PROSE = range(5)
 """Parts: CHOICE is the beginning of an answer, where it is decided what is said, and its citation."""
-OFTEN = {"squad": 0.20, "wikitable": 0.09, "tatqa": 0.08, "multirc": 0.02}
-FOLDERS, INVENTED, PROSE_CASES = 0.19, 0.30, 0.12
+OFTEN = {"squad": 0.18, "wikitable": 0.12, "tatqa": 0.09}
+FOLDERS, INVENTED, PROSE_CASES = 0.22, 0.30, 0.09
 """How often each origin is drawn; the folders share theirs by their questions."""
+FORMS = Path(__file__).with_name("forms.json")
+"""How other programs ask: a system turn before passages, and an instruction before them."""
 ROWS_A_FILE = 512
 WAITING = 24
 
@@ -69,12 +72,14 @@ class Examples:
 
     def __init__(self, data: Path, seed: int) -> None:
         self._rng = random.Random(seed)
-        self._forms = Forms(**json.loads((data / "forms.json").read_text(encoding="utf-8")))
+        self._forms = Forms(**json.loads(FORMS.read_text(encoding="utf-8")))
         with lzma.open(data / "prose.jsonl.xz", "rt", encoding="utf-8") as lines:
             self.texts: list[str] = [json.loads(line) for line in lines]
-        by_origin: dict[str, list[Scored]] = {}
-        for scored in read_ranked(data / "cases.jsonl.xz"):
-            by_origin.setdefault(scored.case.origin.removesuffix("-missed"), []).append(scored)
+        self._profiles = Profiles(read_profiles(data / "profiles.json"))
+        by_origin: dict[str, list[Case]] = {}
+        for file in sorted(data.glob("cases-*.jsonl.xz")):
+            for case in read_cases(file):
+                by_origin.setdefault(case.origin, []).append(case)
         folders = sum(len(cases) for name, cases in by_origin.items() if name not in OFTEN)
         self._cases = list(by_origin.items())
         self._often = [
@@ -85,15 +90,19 @@ class Examples:
         """Give one more example, None where the draw came to nothing."""
         rng = self._rng
         chance = rng.random()
+        mate = None
         if chance < INVENTED:
-            case, scores = invented_case(rng)
-            return example(Scored(case, tuple(scores)), None, self._forms, rng)
-        if chance < INVENTED + PROSE_CASES:
+            case = invented_case(rng)
+        elif chance < INVENTED + PROSE_CASES:
             made = prose_case(self.texts, rng)
-            return example(made, None, self._forms, rng) if made else None
-        name, cases = rng.choices(self._cases, self._often)[0]
-        mate = rng.choice(cases) if name not in OFTEN else None
-        return example(rng.choice(cases), mate, self._forms, rng)
+            if not made:
+                return None
+            case = made
+        else:
+            name, cases = rng.choices(self._cases, self._often)[0]
+            case = rng.choice(cases)
+            mate = rng.choice(cases) if name not in OFTEN else None
+        return example(case, mate, self._profiles, self._forms, rng)
 
 
 def packed(draw: Callable[[], npt.NDArray[np.void] | None]) -> Iterator[npt.NDArray[np.void]]:

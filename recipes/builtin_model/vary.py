@@ -13,7 +13,7 @@ from collections.abc import Callable
 Change = Callable[[str], str]
 
 _NUMERAL = re.compile(r"(?<![\w.,])\d+(?:,\d+)*(?:\.\d+)?(?![\w]|[.,]\d)")
-_YEAR = re.compile(r"(?<![\d.,$€£])(19[5-9]\d|20[0-4]\d)(?![\d,]|\.\d)")
+_YEAR = re.compile(r"(?<![\d.,$€£])(19[5-9]\d|20[0-4]\d)(?!\d|[.,]\d)")
 _SHORT_YEAR = re.compile(r"((?:FY|[QH][1-4]) ?'?)(\d\d)(?!\d)")
 _CONSONANTS, _VOWELS = "bcdfghklmnprstvw", "aeiou"
 _COMMON = frozenset(

@@ -63,11 +63,12 @@ def test_an_answer_streams_and_carries_checked_citations(backend: Backend) -> No
 
 
 def test_a_question_that_the_evidence_does_not_answer_is_refused(backend: Backend) -> None:
-    answer, _ = generate(backend, "Who is the auditor of Contoso?", EVIDENCE)
+    unlikely = [dataclasses.replace(hit, score=0.1) for hit in EVIDENCE]
+    answer, _ = generate(backend, "Who is the auditor of Contoso?", unlikely)
     assert answer.refused
     assert answer.text == "The documents do not say."
     assert answer.citations == ()
-    assert answer.evidence == tuple(EVIDENCE)
+    assert answer.evidence == tuple(unlikely)
 
 
 def test_the_evidence_is_what_fitted_the_context(backend: Backend) -> None:
@@ -88,11 +89,21 @@ def test_cancelling_gives_no_answer(backend: Backend) -> None:
         generate(backend, "What was net revenue in 2023?", EVIDENCE, cancelled=lambda: True)
 
 
-def test_control_characters_that_a_model_copies_do_not_leave_it(backend: Backend) -> None:
-    evil = dataclasses.replace(
-        EVIDENCE[1].passage, text="Net revenue was \x1b[31m$4.2 billion\x1b[0m in fiscal 2023."
-    )
-    answer, events = generate(backend, "What was net revenue in 2023?", [Hit(evil, 1.0)])
+def test_control_characters_that_a_model_copies_do_not_leave_it() -> None:
+    class Copying:
+        context_tokens = 1000
+
+        def count_tokens(self, text: str) -> int:
+            return len(text.split())
+
+        def stream(self, *_: object) -> Iterator[str]:
+            return iter(
+                [" Net revenue was \x1b[31m$4.2", " billion\x1b", "[0m in fiscal 2023 [2]."]
+            )
+
+        def close(self) -> None: ...
+
+    answer, events = generate(Copying(), "What was net revenue in 2023?", EVIDENCE)
     assert "4.2" in answer.text
     said = answer.text + "".join(data["text"] for kind, data in events if kind == "text")
     assert "\x1b" not in said

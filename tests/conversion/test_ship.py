@@ -61,7 +61,8 @@ def test_a_trained_adapter_becomes_a_gguf_that_writes_as_it_does(
         got.log_softmax(-1), expected.log_softmax(-1), log_target=True, reduction="batchmean"
     )
     assert divergence < 0.01
-    assert next_tokens(got) == next_tokens(expected)
+    same = [a == b for a, b in zip(next_tokens(got), next_tokens(expected), strict=True)]
+    assert sum(same) >= 0.9 * len(same)
 
 
 def test_all_steps_can_be_kept_and_are_not_done_twice(shop: Workshop) -> None:

@@ -84,7 +84,7 @@ def evidence_prompt(
         raise _no_room() from error
     content = prompt.messages[-1]["content"]
     oracles = [number for number, each in enumerate(example.evidence) if each.oracle]
-    lines = builtin_lines(units, hits) if builtin else []
+    lines = builtin_lines(example.question, units, hits) if builtin else []
     if any(number >= prompt.used for number in oracles) or (lines and lines[0] not in content):
         raise _no_room()
     shown = lines if builtin else [hit.passage.text for hit in hits]

@@ -60,12 +60,7 @@ def test_the_built_in_model_is_trained_on_lines_with_scores_high_for_what_answer
     lines = [line for line in prompt.splitlines() if " | " in line]
     assert prompt.startswith(f"<s>[INST] {INSTRUCTION}\n\nQuestion: What was revenue in 2023?\n\n")
     assert prompt.endswith("\n\nQuestion: What was revenue in 2023? [/INST]")
-    assert lines == [
-        "[2] 9 | q4.md | In 2023 revenue was $5.2 million, up 4 %.",
-        "[2] 3 | q4.md. In 2023 revenue was $5.2 million, up 4 %. | The dividend was cut.",
-        "[1] 1 | costs.md. Costs were flat. | Staff grew in 2023.",
-        "[1] 0 | costs.md | Costs were flat.",
-    ]
+    assert lines == ["[2] 9 | q4.md | In 2023 revenue was $5.2 million, up 4 %."]
 
 
 def test_tables_in_evidence_are_lines_by_row() -> None:
@@ -75,7 +70,7 @@ def test_tables_in_evidence_are_lines_by_row() -> None:
         evidence=(Evidence(TABLE, True, "q4.md"),),
     )
     assert _prompt(asked, builtin=True).count("[1] 9 | ") == 1
-    assert "Results. In millions of dollars. | Revenue: 2023 5.2; 2022 5.0" in _prompt(
+    assert "Results. In millions of dollars. | Revenue, 2023: $5.2 million\n" in _prompt(
         asked, builtin=True
     )
     assert _learned(asked, builtin=True) == "5.2 [1]</s>"
@@ -90,15 +85,14 @@ def test_two_units_that_make_up_the_answer_together_both_have_high_scores() -> N
     lines = [line for line in _prompt(both, builtin=True).splitlines() if " | " in line]
     assert [(line[4], line.rpartition(" | ")[2]) for line in lines] == [
         ("9", "Costs were 3 in 2023."),
-        ("8", "Revenue was 5 in 2023."),
-        ("3", "The board met in May."),
+        ("9", "Revenue was 5 in 2023."),
     ]
 
 
 def test_passages_of_one_file_keep_their_own_numbers() -> None:
     same = replace(ASKED, evidence=tuple(replace(each, file="q4.md") for each in ASKED.evidence))
     lines = [line for line in _prompt(same, builtin=True).splitlines() if " | " in line]
-    assert [line[:5] for line in lines] == ["[2] 9", "[2] 3", "[1] 1", "[1] 0"]
+    assert [line[:5] for line in lines] == ["[2] 9"]
 
 
 def test_without_a_passage_that_answers_no_line_has_a_high_score() -> None:
