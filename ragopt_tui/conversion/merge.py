@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,7 @@ import torch
 
 from ragopt_tui.conversion.adapted_model import AdaptedModel, Adapter, Weights, adapted_model
 from ragopt_tui.conversion.nf4 import Nf4
-from ragopt_tui.conversion.tensor_files import Made, Place, write_tensors
+from ragopt_tui.conversion.tensor_files import Made, Place, TensorFile, write_files
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.inspection import read_json
 from ragopt_tui.models.inspection_folder import INDEX_FILE, weight_files
@@ -70,15 +72,19 @@ def merge(
         shards[-1][name] = made.or_place(name)
     total = sum(tensor.size for shard in shards for tensor in shard.values())
     _check_room(target, total)
+    whole = [
+        TensorFile(target / file.name, shard, header.metadata or {"format": "pt"})
+        for (file, header), shard in zip(files.items(), shards, strict=True)
+    ]
     written = 0
-    for (file, header), shard in zip(files.items(), shards, strict=True):
-        for size in write_tensors(target / file.name, shard, header.metadata or {"format": "pt"}):
+    with contextlib.closing(write_files(whole)) as sizes:
+        for size in sizes:
             written += size
             on_bytes(written, total)
     _write_index(target, {f.name: s for f, s in zip(files, shards, strict=True)}, total)
     _write_companions(base, adapters, model, target)
     count = sum(len(shard) for shard in shards)
-    return Merged(count, made.changed, total)
+    return Merged(count, len(made.changed), total)
 
 
 class _Computed:
@@ -88,7 +94,14 @@ class _Computed:
         self._model, self._places, self._onto = model, places, onto
         self._changes = {name: change for change in model.changes for name in change.names}
         self._ready: Weights = {}
-        self.changed = 0
+        # A layer's tensors may lie in different files, which are written at the same time.
+        self._locks = {
+            name: lock
+            for change in model.changes
+            for lock in [threading.Lock()]
+            for name in change.names
+        }
+        self.changed: set[str] = set()
         tied = model.output not in model.tensors
         self.kept = {name for name in places if not (tied and name == model.output)}
         self.added = [name for name in model.tensors if name not in places]
@@ -103,14 +116,15 @@ class _Computed:
         return Made(shape, place.dtype, lambda: self._make(name))
 
     def _make(self, name: str) -> torch.Tensor:
-        if name not in self._ready:
-            change = self._changes.get(name)
-            needs = {n: self._base(n) for n in (change.names if change else (name,))}
-            made = change.make(needs) if change else needs
-            for each, tensor in made.items():
-                dtype = (self._places.get(each) or self._places[self._model.embedding]).dtype
-                self._ready[each] = tensor.to(dtype)
-        tensor = self._ready.pop(name)
+        with self._locks.get(name, contextlib.nullcontext()):
+            if name not in self._ready:
+                change = self._changes.get(name)
+                needs = {n: self._base(n) for n in (change.names if change else (name,))}
+                made = change.make(needs) if change else needs
+                for each, tensor in made.items():
+                    dtype = (self._places.get(each) or self._places[self._model.embedding]).dtype
+                    self._ready[each] = tensor.to(dtype)
+            tensor = self._ready.pop(name)
         # The extremes say it (NaN is one where there is any), at a twentieth of isfinite's time.
         if tensor.numel() and not torch.isfinite(torch.stack(torch.aminmax(tensor))).all():
             raise RagoptError(
@@ -118,7 +132,7 @@ class _Computed:
                 "The adapter is damaged or was trained to no good end, or the base's number "
                 "format (fp16) is too narrow for it.",
             )
-        self.changed += 1
+        self.changed.add(name)
         return tensor
 
     def _base(self, name: str) -> torch.Tensor:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
+from queue import SimpleQueue
 
 import torch
 
@@ -36,7 +38,10 @@ _DTYPES = {
 }
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 _COPY_BYTES = 32 * 1024 * 1024
-_AHEAD_BYTES = 128 * 1024 * 1024
+_AHEAD_BYTES = 64 * 1024 * 1024
+_FILES_AT_ONCE = 2
+"""Copying within the page cache keeps one processor busy; more than two take too much memory."""
+
 _ALIGNMENT = 8
 
 
@@ -91,6 +96,53 @@ class Made:
     def size(self) -> int:
         """Its bytes."""
         return torch.Size(self.shape).numel() * self.dtype.itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class TensorFile:
+    """A safetensors file to be written: its tensors in their order, and its metadata."""
+
+    path: Path
+    tensors: Mapping[str, Place | Made]
+    metadata: Mapping[str, str]
+
+
+def write_files(files: Sequence[TensorFile]) -> Generator[int]:
+    """Write files, two at a time; gives the bytes written after each tensor of any of them.
+
+    Raises what `write_tensors` does. All are whole when the iteration ends; where it is closed
+    before, or raises, writing stops behind the tensors under way.
+    """
+    told: SimpleQueue[int | BaseException | None] = SimpleQueue()
+    stop = threading.Event()
+
+    def write(file: TensorFile) -> None:
+        try:
+            for size in write_tensors(file.path, file.tensors, file.metadata):
+                told.put(size)
+                if stop.is_set():
+                    return
+        except BaseException as error:  # noqa: BLE001 - raised where the files are waited for
+            told.put(error)
+        else:
+            told.put(None)
+
+    with ThreadPoolExecutor(_FILES_AT_ONCE, "writing tensors") as pool:
+        try:
+            for file in files:
+                pool.submit(write, file)
+            left = len(files)
+            while left:
+                size = told.get()
+                if isinstance(size, BaseException):
+                    raise size
+                if size is None:
+                    left -= 1
+                else:
+                    yield size
+        finally:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def write_tensors(
