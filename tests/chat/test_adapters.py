@@ -20,7 +20,7 @@ from ragopt_tui.errors import RagoptError
 from tests.chat.backend_checks import answer, messages
 from tests.chat.made_variants import FOLDER, f16_gguf, gguf_adapter, random_adapter
 
-TOKENS = 24
+TOKENS = 12
 
 
 @pytest.fixture(scope="module")
