@@ -23,8 +23,6 @@ INSTRUCTION = (
 )
 SHOWN_UNITS = 3
 """How many of the best sentences and rows are shown at most."""
-SHOWN_FROM = 0.7
-"""A further one is shown where its score is at least this share of the best one's, as in quotes."""
 LONGEST_WORDS = 420
 """Characters of a sentence or row that are shown; the rest is cut off."""
 _LONGEST_HEADER = 90
@@ -44,8 +42,10 @@ def unit_line(number: int, score: float, about: str, words: str) -> str:
 def builtin_lines(question: str, units: Sequence[ScoredUnit], evidence: Sequence[Hit]) -> list[str]:
     """Give the lines of the best units that stand in the evidence, which numbers them.
 
-    A unit much less likely than the best one is left out. Where nothing was read, the first sentences and rows of the evidence are shown.
+    A unit much less likely than the best one is left out, as in quotes. Where nothing was read, the
+    first sentences and rows of the evidence are shown.
     """
+    from ragopt_tui.chat.quotes import NEXT_BEST
     from ragopt_tui.knowledge.neighbours import place_of
     from ragopt_tui.knowledge.units import passage_units
 
@@ -53,7 +53,7 @@ def builtin_lines(question: str, units: Sequence[ScoredUnit], evidence: Sequence
     found = read or [(unit, hit.score) for hit in evidence for unit in passage_units(hit.passage)]
     placed = [(place_of(unit.passage, evidence), unit, score) for unit, score in found]
     shown = [(place, unit, score) for place, unit, score in placed if place is not None]
-    least = SHOWN_FROM * max((score for _, _, score in shown), default=0.0)
+    least = NEXT_BEST * max((score for _, _, score in shown), default=0.0)
     return [
         unit_line(place + 1, score, about_unit(unit), shown_words(unit, question))
         for place, unit, score in shown

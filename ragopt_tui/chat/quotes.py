@@ -19,8 +19,8 @@ from ragopt_tui.plaintext import markdown_escaped
 REFUSAL = "The documents do not say."
 MOST_QUOTES = 3
 _BRACKETED = re.compile(r"^\(([^()]*)\)$")
-_NEXT_BEST = 0.7
-"""A further quote is shown where its score is at least this share of the best one's."""
+NEXT_BEST = 0.7
+"""A further quote, or line for the built-in model, is shown where its score is at least this share of the best one's."""
 
 
 def answer_with_quotes(
@@ -62,7 +62,7 @@ def answer_with_quotes(
 def _best_apart(found: Retrieval, threshold: float) -> list[ScoredUnit]:
     """Give the best unit of each side, and close ones that say something else up to MOST_QUOTES."""
     firsts = sorted((side.units[0] for side in found.sides if side.units), key=lambda s: -s.score)
-    least = max(threshold, firsts[0].score * _NEXT_BEST)
+    least = max(threshold, firsts[0].score * NEXT_BEST)
     close = [scored for scored in found.units if scored.score >= least]
     shown: dict[str, ScoredUnit] = {}
     for scored in [*(first for first in firsts if first.score >= threshold), *close]:

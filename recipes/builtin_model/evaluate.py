@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ragopt_tui.chat.builtin_prompt import SHOWN_FROM, SHOWN_UNITS, builtin_content, unit_line
+from ragopt_tui.chat.builtin_prompt import SHOWN_UNITS, builtin_content, unit_line
+from ragopt_tui.chat.quotes import NEXT_BEST
 from ragopt_tui.knowledge.question import understand, years_in
 from recipes.builtin_model.evidence import Found, read_found
 from recipes.builtin_model.lines import Line, words_shown
@@ -46,7 +47,7 @@ def prompt_of(found: Found) -> str:
     lines = [
         unit_line(line.passage, score, line.about, words_shown(line, question))
         for line, score in zip(found.case.lines, found.scores, strict=True)
-        if line.passage <= PASSAGES and score >= SHOWN_FROM * found.scores[0]
+        if line.passage <= PASSAGES and score >= NEXT_BEST * found.scores[0]
     ]
     return builtin_content(question, lines[:SHOWN_UNITS])
 
