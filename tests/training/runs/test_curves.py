@@ -109,6 +109,22 @@ def test_lines_that_are_damaged_or_lack_a_value_spoil_no_others(tmp_path: Path) 
     assert math.isnan(curves.series["grad_norm"].values[1])
 
 
+def test_names_in_another_order_and_a_lost_brace_mix_up_no_values(tmp_path: Path) -> None:
+    run = job(tmp_path / "a")
+    head = {"time": 1.5, "type": "train"}
+    events = [point(1), head | dict(reversed(point(2).items())), point(3)]
+    lines = [json.dumps(event, separators=(",", ":")) for event in events]
+    without_brace = json.dumps(point(4, host_bytes=12), separators=(",", ":"))[:-1]
+    with run.folder.events_file.open("a") as stream:
+        stream.write("\n".join([*lines, without_brace]) + "\n")
+    curves = Curves([run])
+    curves.read()
+    for name in POINTS:
+        assert list(curves.series[name].steps) == [1, 2, 3]
+        wanted = [math.nan if event[name] is None else event[name] for event in events]
+        assert all(map(same, curves.series[name].values, wanted))
+
+
 def test_a_resumed_job_goes_on_where_its_checkpoint_was(tmp_path: Path) -> None:
     first, second = job(tmp_path / "a"), job(tmp_path / "b")
     for step in range(1, 9):
