@@ -168,11 +168,11 @@ def _split(lines: list[bytes]) -> dict[str, array[float]]:
     """Give the numbers of lines by name; raises ValueError where a line has not the first's names."""
     if not lines:
         return {name: array("d") for name in ("step", *POINTS)}
-    text, between = b",".join(lines), b"},{"
-    whole = text.startswith(b"{") and text.endswith(b"}") and text.count(b"}") == len(lines)
-    pieces = text[1:-1].replace(between, b",").split(b",")
+    text = b",".join([line[1:-1] for line in lines])
+    pieces = text.split(b",")
     names = [piece.partition(b":")[0] for piece in pieces[: len(pieces) // len(lines)]]
-    if not whole or text.count(between) != len(lines) - 1 or len(pieces) % len(lines):
+    whole = all(line.endswith(b"}") for line in lines) and b"}" not in text
+    if not whole or len(pieces) != len(names) * len(lines):
         raise ValueError("a line that is no flat object, or has more or fewer names")
     columns: dict[str, array[float]] = {}
     for place, quoted in enumerate(names):
