@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 from ragopt_tui.conversion.adapted_model import Adapter
 from ragopt_tui.conversion.convert import convert_adapter
 from ragopt_tui.conversion.converter import Converter, converter_folder
+from ragopt_tui.conversion.merge import merge
 from ragopt_tui.jobs.events import Reporter
 from ragopt_tui.settings import folders
 from ragopt_tui.verification.causes import diagnose
@@ -130,3 +132,29 @@ def test_an_adapter_whose_weights_are_zero_is_said_to_change_nothing(
     accounted = next(each for each in found if each.check == "adapter.accounted")
     assert accounted.outcome == "passed"
     assert "changes nothing" in accounted.sentence
+
+
+@pytest.mark.parametrize("strength", [0.3, 0.03, 0.01, 0.003])
+def test_a_change_near_the_rounding_of_the_base_is_no_alarm_and_a_missing_one_is(
+    chain_of: ChainOf, tmp_path: Path, strength: float
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    chain = chain_of(LLAMA)
+    adapter, merged = tmp_path / "weak", tmp_path / "merged"
+    adapter.mkdir()
+    merged.mkdir()
+    shutil.copyfile(chain.adapters[0] / "adapter_config.json", adapter / "adapter_config.json")
+    tensors = load_file(chain.adapters[0] / "adapter_model.safetensors")
+    weak = {n: t * strength if "lora_B" in n else t for n, t in tensors.items()}
+    save_file(weak, adapter / "adapter_model.safetensors")
+    merge(chain.base, [Adapter(adapter)], merged, lambda done, total: None)
+
+    def accounted(path: Path) -> Finding:
+        parent, base = record("adapter0", "adapter", adapter, "base"), chain.record("base")
+        child = record("merged", "merged", path, "adapter0")
+        found = check_structure(child, parent, base, lambda done, total: None)
+        return next(each for each in found if each.check == "adapter.accounted")
+
+    assert accounted(merged).outcome == "passed", accounted(merged).sentence
+    assert accounted(chain.base).outcome == "failed"

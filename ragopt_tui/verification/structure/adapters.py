@@ -37,6 +37,8 @@ _SHOWN = 64
 _SEARCHED = 8
 _ALIKE = 0.7
 _CHUNK = 4_000_000
+_NEAR_HALF = 0.1
+_FLOATS = {"F16": torch.float16, "BF16": torch.bfloat16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,41 +145,78 @@ def check_adapters(
 
 
 def _measured(target: str, each: Expected, child: Tensors) -> _Module | None:
+    """Measure the change of one module; None where there is none in the base's own numbers."""
     assert each.before is not None
     wanted, before = each.read().float(), each.before().float()
     if wanted.shape != before.shape:
         return None
-    size, shared, happened, whole = _sums(wanted, before, partial(child.rows, target))
-    if size == 0.0:
+    sums = _sums(wanted, before, _FLOATS.get(each.kind), partial(child.rows, target))
+    if sums.exact.size == 0.0 or sums.rounded.size == 0.0:
         return None
-    ratio = shared / size
+    right = min(sums.exact, sums.rounded, key=lambda change: abs(change.ratio - 1))
     coarse = rounding(each.kind, child.kind(target))
-    noise = coarse * math.sqrt(whole)
-    left = math.sqrt(max(happened - ratio * shared, 0.0))
+    noise = coarse * math.sqrt(sums.whole)
+    left = math.sqrt(max(sums.happened - right.ratio * right.shared, 0.0))
     # The rounding of n numbers moves a projection on all of them by 1 / sqrt(n) of its length;
-    # rounding in few bits also leans towards what the base was rounded to.
+    # rounding in few bits also leans towards what the base was rounded to. Of a change that mostly
+    # vanishes in rounding, what is left depends on how precisely it was computed.
     unsure = max(
         0.03,
         coarse if in_blocks(child.kind(target)) else 0,
-        4 * noise / math.sqrt(size) / math.sqrt(wanted.numel()),
-    )
-    allowed = noise + 0.02 * math.sqrt(size)
-    said = {"ratio": ratio, "left": left / math.sqrt(size), "role": role(each.source)}
-    return _Module(target, ratio, left / allowed, unsure, said)
+        4 * noise / math.sqrt(right.size) / math.sqrt(wanted.numel()),
+    ) + _NEAR_HALF * max(1 - sums.likeness, 0.0)
+    allowed = noise + 0.02 * math.sqrt(right.size)
+    said = {"ratio": right.ratio, "left": left / math.sqrt(right.size), "role": role(each.source)}
+    return _Module(target, right.ratio, left / allowed, unsure, said)
 
 
-def _sums(wanted: torch.Tensor, before: torch.Tensor, rows: Rows) -> tuple[float, ...]:
-    """Give |change|^2, change x what happened, |what happened|^2 and |wanted|^2, a part at a time."""
-    sums = [0.0] * 4
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """|change|^2 of a right change, and its product with what happened."""
+
+    size: float
+    shared: float
+
+    @property
+    def ratio(self) -> float:
+        """What part of the right change happened."""
+        return self.shared / self.size
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """The change as computed and as it is in the base's numbers, |what happened|^2, |wanted|^2."""
+
+    exact: _Change
+    rounded: _Change
+    both: float
+    happened: float
+    whole: float
+
+    @property
+    def likeness(self) -> float:
+        """The squared cosine between the change as computed and as rounded."""
+        return self.both**2 / (self.exact.size * self.rounded.size)
+
+
+def _sums(
+    wanted: torch.Tensor, before: torch.Tensor, stored: torch.dtype | None, rows: Rows
+) -> _Sums:
+    """Sum up a part at a time; what is below half a step of `stored` vanishes in the rounded change."""
+    sums = [0.0] * 7
     step = max(_CHUNK // max(wanted[0].numel(), 1), 1)
     for start in range(0, len(wanted), step):
         stop = min(start + step, len(wanted))
         base, right = before[start:stop].double(), wanted[start:stop].double()
-        change = right - base
+        kept = right if stored is None else wanted[start:stop].to(stored).double()
+        change, rounded = right - base, kept - base
         happened = rows(start, stop).nan_to_num(0, 0, 0).double() - base
-        parts = (change * change, change * happened, happened * happened, right * right)
+        parts = (
+            change * change, change * happened, rounded * rounded, rounded * happened,
+            change * rounded, happened * happened, right * right,
+        )  # fmt: skip
         sums = [so_far + float(part.sum()) for so_far, part in zip(sums, parts, strict=True)]
-    return tuple(sums)
+    return _Sums(_Change(*sums[:2]), _Change(*sums[2:4]), *sums[4:])
 
 
 def _elsewhere(target: str, expected: Mapping[str, Expected], child: Tensors) -> dict[str, Any]:
