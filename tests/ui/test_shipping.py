@@ -18,7 +18,7 @@ from ragopt_tui.jobs.events import Reporter
 from ragopt_tui.jobs.folder import JobFolder, JobResult, JobSpec
 from ragopt_tui.jobs.job import Job
 from ragopt_tui.models.record import ModelFacts
-from ragopt_tui.settings import folders
+from ragopt_tui.settings import Settings, folders
 from ragopt_tui.ui.screens.line import Line
 from ragopt_tui.ui.screens.shipping import Shipping
 from tests.conversion.conftest import converter
@@ -181,6 +181,25 @@ def test_the_path_under_way(snap_compare: Compare, running: Job) -> None:
         await shown(pilot, "1 of 6 · merging")
 
     assert snap_compare(scripted_app(), terminal_size=WIDE, run_before=walked)
+
+
+def test_the_path_under_way_in_the_list_of_models(snap_compare: Compare, running: Job) -> None:
+    put(MISTRAL, ADAPTER)
+
+    async def walked(pilot: Pilot[Any]) -> None:
+        await marked(pilot, "lora")
+        await shown(pilot, "Ctrl+X stops it")
+        await shown(pilot, "1 of 6 · merging")
+
+    assert snap_compare(scripted_app(), terminal_size=SMALL, run_before=walked)
+
+
+async def test_what_stops_the_path_is_named_as_the_user_has_it(running: Job) -> None:
+    put(MISTRAL, ADAPTER)
+    app = scripted_app(settings=Settings(keys={"cancel_job": "f12"}))
+    async with app.run_test(size=SIZE) as pilot:
+        await marked(pilot, "lora")
+        await shown(pilot, "F12 stops it")
 
 
 ENDS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -14,14 +14,19 @@ from textual.widgets.option_list import Option
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.ui.keys import bindings
+from ragopt_tui.ui.model_jobs import ModelJob
 from ragopt_tui.ui.model_library import ModelLibrary
 from ragopt_tui.ui.model_rows import summary, variant_row
 from ragopt_tui.ui.model_shelf import Entry, Shelf
 from ragopt_tui.ui.screens.model_verifying import ModelVerifyingScreen
+from ragopt_tui.ui.widgets.job_line import JobLine
 from ragopt_tui.ui.widgets.key_bar import KeyBar
 from ragopt_tui.ui.widgets.model_info import ModelInfo
 from ragopt_tui.ui.widgets.split_line import SplitLine
 from ragopt_tui.ui.wording import MUTED
+
+if TYPE_CHECKING:
+    from ragopt_tui.ui.app import RagoptApp
 
 _ROOM_FOR_BOTH = 100
 _ROOM_BEFORE_LAYOUT = 60
@@ -44,11 +49,12 @@ class Models(ModelVerifyingScreen):
         self.library = library
         self._answering = answering
         self._listed: list[Entry] = []
+        self._filter = ""
         self._facts_wanted = False
         self._room = _ROOM_BEFORE_LAYOUT
 
     def compose(self) -> ComposeResult:
-        """Draw the filter, the variants, what is known of one, and what can be done."""
+        """Draw the filter, the variants, what is known of one, jobs, and what can be done."""
         yield SplitLine(Content.styled("Models", "bold"), id="models-title")
         with Vertical(id="models"):
             yield Input(placeholder="Filter by name, format, tag, broken…", compact=True)
@@ -56,26 +62,32 @@ class Models(ModelVerifyingScreen):
                 yield OptionList(id="models-list")
                 yield ModelInfo(id="models-info")
             yield Static("No variant holds all these words.", classes="empty", markup=False)
+        yield JobLine(cast("RagoptApp", self.app).settings.keys, id="models-job")
         yield KeyBar()
 
     def on_mount(self) -> None:
         """List what is known, stand on the variant that answers, and look for what is new."""
-        self.query_one("#models-list").can_focus = False
+        shown = self.query_one(OptionList)
+        shown.can_focus = False
+        self.watch(shown, "show_vertical_scrollbar", self._refit, init=False)
         self.library.changed.subscribe(self, self._show)
+        self.library.working.subscribe(self, self._show_jobs)
+        self._show_jobs(self.library.jobs.running)
         self.run_worker(self._load(), group="library")
 
     def on_resize(self, event: events.Resize) -> None:
         """Give the names the room there is."""
         self.set_class(event.size.width < _ROOM_FOR_BOTH, "-narrow")
         self.refresh_bindings()
-        # Later, as the list has its new width only then.
-        self.call_after_refresh(self._fit)
+        self._refit()
 
     @on(Input.Changed)
     def _typed(self) -> None:
-        marked = self.marked()
-        self._listed = self.library.shelf.matching(self.query_one(Input).value)
-        self._fill(marked.variant.id if marked else "")
+        typed = self.query_one(Input).value
+        if typed != self._filter:
+            self._filter, marked = typed, self._highlighted()
+            self._listed = self.library.shelf.matching(typed)
+            self._fill(marked.variant.id if marked else "")
 
     @on(OptionList.OptionHighlighted)
     def _describe(self) -> None:
@@ -129,7 +141,11 @@ class Models(ModelVerifyingScreen):
         self.dismiss(None)
 
     def marked(self) -> Entry | None:
-        """Give the variant that is marked."""
+        """Give the variant that is marked, among those that fit what has been typed."""
+        self._typed()
+        return self._highlighted()
+
+    def _highlighted(self) -> Entry | None:
         at = self.query_one(OptionList).highlighted
         return self._listed[at] if at is not None and at < len(self._listed) else None
 
@@ -139,21 +155,28 @@ class Models(ModelVerifyingScreen):
         except RagoptError as error:
             self.notify(str(error), severity="error", markup=False)
 
+    def _refit(self) -> None:
+        # Later, as the list has its new width only then.
+        self.call_after_refresh(self._fit)
+
     def _fit(self) -> None:
         marked = self.marked()
         self._show_title()
-        self._listed = self.library.shelf.matching(self.query_one(Input).value)
+        self._listed = self.library.shelf.matching(self._filter)
         self._fill(marked.variant.id if marked else self._answering)
 
     def _show(self, shelf: Shelf) -> None:
         before, marked = self._listed, self.marked()
         self._show_title()
-        self._listed = shelf.matching(self.query_one(Input).value)
+        self._listed = shelf.matching(self._filter)
         if [_drawn(entry) for entry in before] == [_drawn(entry) for entry in self._listed]:
             # What is free in memory changes all the time.
             self._describe()
         else:
             self._fill(marked.variant.id if marked else "")
+
+    def _show_jobs(self, jobs: tuple[ModelJob, ...]) -> None:
+        self.query_one(JobLine).show(jobs)
 
     def _show_title(self) -> None:
         self.query_one("#models-title", SplitLine).show(
@@ -166,7 +189,7 @@ class Models(ModelVerifyingScreen):
         at = shown.highlighted or 0
         # It has no size while nothing is found or the facts take its place.
         self._room = shown.scrollable_content_region.width or self._room
-        filtered = bool(self.query_one(Input).value.strip())
+        filtered = bool(self._filter.strip())
         shelf = self.library.shelf
         places = [n for n, entry in enumerate(self._listed) if entry.variant.id == marked]
         shown.clear_options()
