@@ -49,7 +49,7 @@ def _memory(fit: Fit) -> Iterator[tuple[str, str]]:
     ]
     yield "", ", ".join(parts)
     if fit.memory.host:
-        yield "", f"{size_text(fit.memory.host)} of the machine's own memory for the optimiser"
+        yield "", f"{size_text(fit.memory.host)} of the machine's own memory beside it"
     for change in fit.changes:
         yield "needs less", change.text
     if not fit.fits:

@@ -50,7 +50,7 @@ class TrainingMemory:
     gradients: int
     optimiser: int
     activations: int
-    """What a batch of the longest rows keeps for the way back."""
+    """What a batch of the longest rows keeps there for the way back."""
 
     loss: int
     """Some logits at a time, and the gradients that begin there."""
@@ -59,7 +59,7 @@ class TrainingMemory:
     """The driver or the process itself, a matrix unpacked, and gaps."""
 
     host: int = 0
-    """What paged optimisers hold in the machine's own memory beside it."""
+    """What the machine's own memory holds beside it: paged optimisers, checkpointed hidden states."""
 
     @property
     def total(self) -> int:
@@ -99,7 +99,13 @@ def training_memory(
     weights = _weights(config, parameters, number)
     paged = config.training.optim.startswith("paged_") and device == "gpu"
     states = round(parameters.trainable * _OPTIMISER_BYTES[config.training.optim])
+    residual = _residual_stream(config, shape, device, tokens)
     activations = _activations(config, parameters, shape, device, tokens)
+    waiting = 0
+    if _spares_gpu(config, device):
+        # Only batches of more than half of the longest one's tokens leave their stream elsewhere.
+        activations = max(activations - residual, activations // 2)
+        waiting = residual
     # With padding, or rows end to end, attention has a mask of its own for each pair of tokens.
     activations += tokens * length * number
     unpacked = parameters.largest_matrix * number if config.quantization.bits else 0
@@ -116,7 +122,7 @@ def training_memory(
         activations=activations,
         loss=_loss(config, parameters, shape, tokens),
         overhead=fixed + unpacked + activations // 20,
-        host=states if paged else 0,
+        host=waiting + (states if paged else 0),
     )
 
 
@@ -143,6 +149,18 @@ def _weights(config: TrainingConfig, parameters: Parameters, number: int) -> int
     return round(parameters.quantised * each) + (frozen - parameters.quantised) * number
 
 
+def _spares_gpu(config: TrainingConfig, device: Device) -> bool:
+    """Say whether checkpointed hidden states wait in the machine's memory, as in `trainer.py`."""
+    chosen = config.training
+    laid_end_to_end = chosen.packing or chosen.padding_free
+    return device == "gpu" and chosen.gradient_checkpointing and not laid_end_to_end
+
+
+def _residual_stream(config: TrainingConfig, shape: ModelShape, device: Device, tokens: int) -> int:
+    """Give what the inputs of all layers take."""
+    return tokens * max(shape.layers, 1) * shape.hidden * _computed_bytes(config, device)
+
+
 def _activations(
     config: TrainingConfig, parameters: Parameters, shape: ModelShape, device: Device, tokens: int
 ) -> int:
@@ -164,7 +182,7 @@ def _activations(
     working = 4 * shape.intermediate * number
     last = shape.hidden * 8
     if config.training.gradient_checkpointing:
-        return tokens * (layers * shape.hidden * number + each + working + last)
+        return _residual_stream(config, shape, device, tokens) + tokens * (each + working + last)
     return tokens * (layers * each + working + last)
 
 
@@ -186,7 +204,9 @@ def _loss(config: TrainingConfig, parameters: Parameters, shape: ModelShape, tok
     at_once = min(tokens, max(_LEAST_TOKENS, LOGITS_AT_ONCE // max(shape.vocabulary, 1)))
     logits = round(at_once * shape.vocabulary * 4 * _LOGITS_COPIES)
     gradients = tokens * shape.hidden * 4
-    if config.method == "full" or parameters.whole:
+    alone = config.num_processes == 1 and not config.accelerate_config
+    if not alone and (config.method == "full" or parameters.whole):
+        # One process makes it where it stays, when activations are gone.
         gradients += shape.vocabulary * shape.hidden * 4
     return logits + gradients
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -46,6 +47,7 @@ from ragopt_tui.training.planning.steps import (
     plan_steps,
 )
 from ragopt_tui.training.planning.throughput import TARGET
+from ragopt_tui.training.worker import host_memory
 from ragopt_tui.training.worker.loss import LOGITS_AT_ONCE
 from ragopt_tui.ui.train_plan import plan_view
 from tests.training.architectures import TINY
@@ -148,8 +150,13 @@ def test_the_loss_is_planned_with_as_many_logits_as_it_makes() -> None:
     assert PLANNED_LOGITS_AT_ONCE == LOGITS_AT_ONCE
 
 
-def _saved_bytes(config: TrainingConfig, architecture: dict[str, Any], tokens: int) -> int:
-    """Measure what the layers of a real model keep for the way back, in bytes."""
+def _saved_bytes(
+    config: TrainingConfig,
+    architecture: dict[str, Any],
+    tokens: int,
+    around: contextlib.AbstractContextManager[None] | None = None,
+) -> int:
+    """Measure what the layers of a real model keep for the way back, `around` them, in bytes."""
     from peft import get_peft_model
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -174,7 +181,7 @@ def _saved_bytes(config: TrainingConfig, architecture: dict[str, Any], tokens: i
 
     decoder = model.get_base_model().model if config.method == "lora" else model.model
     ids = torch.ones((1, tokens), dtype=torch.long)
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    with around or torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         decoder(input_ids=ids, use_cache=False)
     return sum(size for size, _ in kept.values())
 
@@ -220,7 +227,43 @@ def test_paged_optimisers_are_in_the_machines_own_memory() -> None:
     config = with_settings(preset("reference-0").config, ["training.optim=paged_adamw_32bit"])
     shape = shape_of_config(preset("reference-0").architecture)
     memory = training_memory(config, _counted("lora"), shape, "gpu")
-    assert (memory.optimiser, memory.host) == (0, 8 * 144_703_488)
+    own = training_memory(preset("reference-0").config, _counted("lora"), shape, "gpu")
+    assert (memory.optimiser, memory.host - own.host) == (0, 8 * 144_703_488)
+
+
+def test_checkpointed_hidden_states_are_counted_where_they_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moved: list[int] = []
+    original = host_memory._put
+
+    def counted(tensor: torch.Tensor) -> object:
+        kept = original(tensor)
+        moved.extend([tensor.untyped_storage().nbytes()] if isinstance(kept, tuple) else [])
+        return kept
+
+    monkeypatch.setattr(host_memory, "_put", counted)
+    wide = TINY | {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 8}
+    batch = ["training.per_device_train_batch_size=1", "training.max_length=1024"]
+    chosen = [*batch, "training.gradient_checkpointing=true", "training.dtype=fp32"]
+    config = with_settings(TrainingConfig(), chosen)
+    _saved_bytes(config, wide, 1024, around=host_memory.kept_on_host())
+    parameters, shape = count_parameters(config, wide), shape_of_config(wide)
+    memory = training_memory(config, parameters, shape, "gpu")
+    # The norm behind the last layer keeps two more, which are counted with that layer.
+    assert memory.host <= sum(moved) <= memory.host * 10 / 8
+    # Rows that lie end to end leave theirs on the GPU.
+    laid = with_settings(config, ["training.padding_free=true"])
+    there = training_memory(laid, parameters, shape, "gpu")
+    assert (there.activations - memory.activations, there.host) == (memory.host, 0)
+
+
+def test_only_several_processes_hold_a_second_gradient_of_the_head() -> None:
+    found = preset("reference-0")
+    shape = shape_of_config(found.architecture)
+    two = with_settings(found.config, ["num_processes=2"])
+    memories = [training_memory(c, _counted("lora"), shape, "gpu") for c in (two, found.config)]
+    assert memories[0].loss - memories[1].loss == 32_000 * 4096 * 4
 
 
 @functools.cache
