@@ -22,6 +22,8 @@ from ragopt_tui.models.store import VariantStore, endpoint_url
 from ragopt_tui.models.variant import Variant
 from ragopt_tui.plaintext import one_line
 from ragopt_tui.settings import folders
+from ragopt_tui.training.runs.checkpoints import checkpoints_of, clear_checkpoints
+from ragopt_tui.training.runs.listing import find_run
 from ragopt_tui.ui.variant_words import amount, form, kind, size, source
 
 
@@ -126,6 +128,23 @@ def remove_model(name: str, as_json: bool) -> int:
     values = {"variant": variant.id, "dependents": [each.id for each in dependents]}
     back = f"`ragopt-tui models restore {variant.id}` brings it back"
     _say(values, f"{variant.name} is in the trash: {back}", as_json)
+    return 0
+
+
+def remove_checkpoints(run_id: str, as_json: bool) -> int:
+    """Move the checkpoints of a run that nothing was made of to the trash."""
+    store, run = _store(), find_run(run_id)
+    cleared = clear_checkpoints(store, run.id)
+    stay = [record.variant.id for record in checkpoints_of(store, run.id)]
+    if as_json:
+        _print_json({"run": run.id, "removed": cleared, "stay": stay})
+        return 0
+    for id in cleared:
+        print(f"{id} is in the trash: `ragopt-tui models restore {id}` brings it back")
+    for id in stay:
+        print(f"{id} stays: it was named, tagged, verified or built on")
+    if not cleared and not stay:
+        print(f"The run {run.id} has no checkpoints in the library.")
     return 0
 
 

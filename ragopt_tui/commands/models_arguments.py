@@ -39,7 +39,14 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     command("check", "whether its files are whole and what they were", _check, variant=True)
     rename = command("rename", "give a variant another name", _rename, variant=True)
     rename.add_argument("name", metavar="NAME")
-    command("remove", "move a variant to the trash", _remove, variant=True)
+    removed = command("remove", "move a variant, or a run's checkpoints, to the trash", _remove)
+    which = removed.add_mutually_exclusive_group(required=True)
+    which.add_argument("variant", metavar="VARIANT", nargs="?", help=_VARIANT)
+    which.add_argument(
+        "--checkpoints",
+        metavar="RUN",
+        help="those of a training run that you did not name, tag, verify or build on",
+    )
     restore = command("restore", "take a variant out of the trash", _restore)
     restore.add_argument("id", metavar="ID", help="its id in `models list --removed`")
 
@@ -121,8 +128,10 @@ def _rename(options: argparse.Namespace) -> int:
 
 
 def _remove(options: argparse.Namespace) -> int:
-    from ragopt_tui.commands.models import remove_model
+    from ragopt_tui.commands.models import remove_checkpoints, remove_model
 
+    if options.checkpoints is not None:
+        return remove_checkpoints(options.checkpoints, options.json)
     return remove_model(options.variant, options.json)
 
 

@@ -22,6 +22,7 @@ from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
 from tests.models.hub_models import adapter_model, folder_model, written
 from tests.models.hub_server import WRITER, Hub, Repository
+from tests.training.made_runs import made_run
 
 WEIGHTS = "model.safetensors"
 
@@ -165,6 +166,28 @@ def test_a_model_is_renamed_removed_and_restored(
     assert said("list", "--removed", "--json") == {"removed": []}
     assert "comes with the program" in said("remove", "builtin", code=1)
     assert "There is no variant 'zz' in the trash" in said("restore", "zz", code=1)
+
+
+def test_the_checkpoints_of_a_run_are_removed_but_for_those_that_something_was_made_of(
+    said: Callable[..., Any],
+) -> None:
+    run, other = made_run("aaaa"), made_run("bbbb", started=1_741_900_000.0)
+    kept = []
+    for each in (run, run, other):
+        each.log(10)
+        kept.append(each.keep_checkpoint())
+    library().tag(kept[1], ["good"])
+    assert said("remove", "--checkpoints", run.id).splitlines() == [
+        f"{kept[0]} is in the trash: `ragopt-tui models restore {kept[0]}` brings it back",
+        f"{kept[1]} stays: it was named, tagged, verified or built on",
+    ]
+    assert [each.id for each in library().trashed()] == [kept[0]]
+    values = said("remove", "--checkpoints", other.id, "--json")
+    assert values == {"run": other.id, "removed": [kept[2]], "stay": []}
+    assert "has no checkpoints" in said("remove", "--checkpoints", other.id)
+    assert "There is no run 'zzzz'" in said("remove", "--checkpoints", "zzzz", code=1)
+    run.die()
+    other.die()
 
 
 def test_a_check_names_what_is_damaged_and_fails(tiny: Path, said: Callable[..., Any]) -> None:

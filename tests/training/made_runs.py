@@ -6,12 +6,15 @@ import json
 import math
 import os
 import random
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ragopt_tui.jobs.folder import JobFolder, JobResult, JobSpec
+from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
 from ragopt_tui.training.configuration.config import TrainingConfig, write_config
+from ragopt_tui.training.runs.checkpoints import STEP, checkpoint_name
+from tests.models.hub_models import folder_model
 
 STARTED = 1_741_953_600.0
 """Noon of 14 March 2025, UTC."""
@@ -79,6 +82,19 @@ class MadeRun:
     def checkpoint(self, variant: str, best: bool = False) -> None:
         """Say that a checkpoint was kept."""
         self.say("checkpoint", step=self.step, variant=variant, best=best)
+
+    def keep_checkpoint(self) -> str:
+        """Put a checkpoint of the last step into the library, as the worker does; give its id."""
+        store = VariantStore(folders().models)
+        with store.folder.changing():
+            folder = store.folder.new_folder()
+        for name, content in folder_model().items():
+            (folder / name).write_bytes(content)
+        made = {"run": self.id, "config": asdict(self.config), "step": STEP, "at": self.step}
+        name = checkpoint_name(self.config.name, self.step)
+        id = store.adopt(folder, name=name, kind="base", made=made).variant.id
+        self.checkpoint(id)
+        return id
 
     def diverge(self) -> None:
         """Log a loss that rises, and what the watch says of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from textual.events import Key
 from textual.pilot import Pilot
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 
 from ragopt_tui.jobs.folder import JobFolder, JobResult, JobSpec
 from ragopt_tui.models.store import VariantStore
@@ -36,7 +36,6 @@ from ragopt_tui.ui.widgets.chart_board import ChartBoard
 from ragopt_tui.ui.widgets.train_form import FieldList, TrainForm
 from ragopt_tui.ui.widgets.train_pane import TrainPane
 from ragopt_tui.ui.widgets.train_yaml import TrainYaml
-from tests.models.hub_models import folder_model
 from tests.training.made_runs import DIVERGED, MadeRun, made_run
 from tests.ui.scripted import scripted_app
 from tests.ui.waiting import main_screen, ready, screen_text, shown, until
@@ -322,20 +321,6 @@ async def test_a_checkpoint_of_a_run_answers_in_the_chat(monkeypatch: pytest.Mon
     run.die()
 
 
-def kept_checkpoint(run: MadeRun) -> str:
-    """Put the checkpoint of the last step into the library, as the worker does."""
-    store = VariantStore(folders().models)
-    with store.folder.changing():
-        folder = store.folder.new_folder()
-    for name, content in folder_model().items():
-        (folder / name).write_bytes(content)
-    made = {"run": run.id, "config": asdict(run.config), "step": "checkpoint", "at": run.step}
-    name = f"{run.config.name} step {run.step}"
-    record = store.adopt(folder, name=name, kind="base", made=made)
-    run.checkpoint(record.variant.id)
-    return record.variant.id
-
-
 def in_library() -> set[str]:
     return {record.variant.id for record in VariantStore(folders().models).records()}
 
@@ -345,7 +330,7 @@ async def test_the_checkpoints_of_a_run_are_cleared_at_once_and_brought_back_at_
     checkpoints = []
     for _ in range(3):
         run.log(10)
-        checkpoints.append(kept_checkpoint(run))
+        checkpoints.append(run.keep_checkpoint())
     run.die()
     VariantStore(folders().models).tag(checkpoints[1], ["good"])
     app = scripted_app()
@@ -370,11 +355,11 @@ async def test_the_checkpoints_of_a_run_are_cleared_at_once_and_brought_back_at_
 async def test_a_removed_run_takes_its_checkpoints_with_it_to_the_trash() -> None:
     run = made_run("aaaa")
     run.log(10)
-    checkpoint = kept_checkpoint(run)
+    checkpoint = run.keep_checkpoint()
     run.die()
     other = made_run("bbbb", started=1_741_900_000.0)
     other.log(10)
-    stays = kept_checkpoint(other)
+    stays = other.keep_checkpoint()
     remove_run(find_run(run.id))
     assert (checkpoint in in_library(), stays in in_library()) == (False, True)
     assert [each.id for each in VariantStore(folders().models).trashed()] == [checkpoint]
@@ -436,6 +421,22 @@ async def test_a_run_that_is_set_up_here_trains_and_is_offered_to_the_chat(
         await until(pilot, lambda: reads(pane, 0, 0) is not None)
         assert reads(pane, 0, 0) is not None
         await until(pilot, lambda: main_screen(app).library.made == row(pane).variant)
+
+
+async def test_the_hints_of_the_import_are_read_whole_in_a_small_terminal() -> None:
+    app = scripted_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        await pilot.press("f10")
+        await shown(pilot, "Press n for a first one")
+        await pilot.press("d")
+        await shown(pilot, "Press i to import one")
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(app.screen, DataImport))
+        fields = list(app.screen.query(Input))
+        assert len(fields) > 5
+        for each in fields:
+            await shown(pilot, each.placeholder)
 
 
 async def test_a_file_is_imported_and_shown_as_a_model_reads_it(tmp_path: Path) -> None:

@@ -36,3 +36,14 @@ def is_spare(store: VariantStore, record: VariantRecord) -> bool:
 def spare_checkpoints(store: VariantStore, run: str) -> list[VariantRecord]:
     """Give the checkpoints of a run that its user made nothing of."""
     return [record for record in checkpoints_of(store, run) if is_spare(store, record)]
+
+
+def clear_checkpoints(store: VariantStore, run: str) -> list[str]:
+    """Move the spare checkpoints of a run to the trash; gives their ids.
+
+    Raises RagoptError where one cannot be moved.
+    """
+    ids = [record.variant.id for record in spare_checkpoints(store, run)]
+    for id in ids:
+        store.remove(id)
+    return ids

@@ -8,7 +8,7 @@ import shutil
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
-from ragopt_tui.training.runs.checkpoints import spare_checkpoints
+from ragopt_tui.training.runs.checkpoints import clear_checkpoints
 from ragopt_tui.training.runs.folder import RunFolder
 from ragopt_tui.training.runs.listing import Run
 
@@ -20,9 +20,7 @@ def remove_run(run: Run) -> None:
     """
     if run.state == "running":
         raise RagoptError(f"The run {run.id} trains now.", "Stop it first.")
-    store = VariantStore(folders().models)
-    for record in spare_checkpoints(store, run.id):
-        store.remove(record.variant.id)
+    clear_checkpoints(VariantStore(folders().models), run.id)
     doomed = folders().data / "runs" / f".removed-{run.id}"
     try:
         shutil.rmtree(doomed, ignore_errors=True)

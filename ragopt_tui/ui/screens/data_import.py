@@ -21,9 +21,9 @@ from ragopt_tui.ui.wording import MUTED
 _FIELDS = {
     "place": ("from", "~/data/questions.csv, a folder, or owner/name of the hub"),
     "name": ("name", "as the file"),
-    "format": ("format", "auto, or messages, sharegpt, raft, alpaca, question-answer, text…"),
+    "format": ("format", "auto, messages, raft, alpaca, question-answer, text…"),
     "columns": ("columns", "found by their names, or question=Q, answer=A"),
-    "group": ("group by", "a column such as document: no group on two sides of a split"),
+    "group": ("group by", "a column: its rows stay on one side of a split"),
     "validation": ("validation", "0, a share such as 0.1, or a number of rows"),
     "test": ("test", "0, a share such as 0.1, or a number of rows"),
 }

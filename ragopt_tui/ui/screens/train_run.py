@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ragopt_tui.models.store import VariantStore
     from ragopt_tui.ui.app import RagoptApp
 
+_T = TypeVar("_T")
 _LOOK_SECONDS = 1.0
 _PAGES = {
     "samples": "Samples",
@@ -116,7 +117,11 @@ class TrainRunScreen(Screen[str | None]):
     @work(group="clearing", exclusive=True)
     async def action_clear_checkpoints(self) -> None:
         """Move the run's checkpoints to the trash, after asking."""
-        from ragopt_tui.training.runs.checkpoints import checkpoints_of, spare_checkpoints
+        from ragopt_tui.training.runs.checkpoints import (
+            checkpoints_of,
+            clear_checkpoints,
+            spare_checkpoints,
+        )
         from ragopt_tui.ui.screens.confirm import Confirm
 
         run = self._row.id
@@ -135,9 +140,8 @@ class TrainRunScreen(Screen[str | None]):
             f"trash, {size(freed)}?\n\n{kept} the run made {stays}. Ctrl+Z brings them back."
         )
         if await self.app.push_screen_wait(Confirm(question, "Clear")):
-            ids = [record.variant.id for record in spare]
-            await self._change(lambda store: _remove(store, ids))
-            self._cleared = ids
+            cleared = await self._change(lambda store: clear_checkpoints(store, run))
+            self._cleared = cleared or []
 
     @work(group="clearing", exclusive=True)
     async def action_restore_checkpoints(self) -> None:
@@ -145,12 +149,14 @@ class TrainRunScreen(Screen[str | None]):
         ids, self._cleared = self._cleared, []
         await self._change(lambda store: _restore(store, ids))
 
-    async def _change(self, change: Callable[[VariantStore], object]) -> None:
+    async def _change(self, change: Callable[[VariantStore], _T]) -> _T | None:
+        changed = None
         try:
-            await self._library.change(change)
+            changed = await self._library.change(change)
         except RagoptError as error:
             self.notify(str(error), severity="error", timeout=10, markup=False)
         self._show(await asyncio.to_thread(self._details.read))
+        return changed
 
     @property
     def _library(self) -> ModelLibrary:
@@ -216,11 +222,6 @@ class TrainRunScreen(Screen[str | None]):
         self.query_one(f"#{page} Static", Static).update(
             text if text.plain.strip() else _none(page)
         )
-
-
-def _remove(store: VariantStore, ids: list[str]) -> None:
-    for id in ids:
-        store.remove(id)
 
 
 def _restore(store: VariantStore, ids: list[str]) -> None:
