@@ -126,6 +126,7 @@ def _run(
     environment |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PYTHONUTF8": "1"}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
     command = [sys.executable, str(script), *options]
+    report.progress("starting llama.cpp's converter", 0, None, "")
     status, tail = run_followed(command, _follow, report, cwd=cwd, environment=environment)
     if report.cancelled or status:
         target.unlink(missing_ok=True)

@@ -72,6 +72,8 @@ def merged(
     }
 
     def work(folder: Path) -> None:
+        shop.report.progress("reading adapters", 0, None, "")
+        # Importing PEFT takes seconds.
         from ragopt_tui.conversion.adapted_model import Adapter
         from ragopt_tui.conversion.merge import merge
         from ragopt_tui.conversion.nf4 import Nf4
@@ -231,6 +233,7 @@ def _state(records: Sequence[VariantRecord]) -> str:
 
 
 def _importance(shop: Workshop, source: VariantRecord, documents: Sequence[str]) -> Importance:
+    shop.report.progress("loading the model to measure importance", 0, None, "")
     from ragopt_tui.conversion.importance import measure_importance
 
     model = shop.store.known((source.made or {}).get("of", ""))

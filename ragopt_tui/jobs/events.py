@@ -147,15 +147,15 @@ class _Pace:
     last: float = 0.0
 
     def left(self, stage: str, done: float, total: float | None) -> float | None:
-        """Estimate the seconds left of a stage; None while too little is known."""
+        """Estimate the seconds left of a stage; None while too little is known, and at its end."""
         now = time.monotonic()
         if stage != self.stage or done < self.last:
             self.stage, self.begun, self.first = stage, now, done
         self.last = done
         taken, gained = now - self.begun, done - self.first
-        if total is None or gained <= 0 or taken < _LEAST_PACE_SECONDS:
+        if total is None or done >= total or gained <= 0 or taken < _LEAST_PACE_SECONDS:
             return None
-        return taken / gained * max(0.0, total - done)
+        return taken / gained * (total - done)
 
 
 class EventReader:

@@ -28,6 +28,7 @@ def write_answers(
     """
     rendered = side.render([[{"role": "user", "content": each}] for each in asked], answer=True)
     answers = []
+    tell(0, len(rendered))
     for number, prompt in enumerate(rendered, start=1):
         said = side.greedy(prompt.ids, max_tokens) if prompt.ids else Continuation("", False)
         answers.append(said)

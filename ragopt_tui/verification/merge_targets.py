@@ -78,9 +78,11 @@ def compare_merge_targets(
     )
     store.folder.path.mkdir(parents=True, exist_ok=True)
     measured: dict[Target, float] = {}
+    report.progress("reading the adapter", 0, None, "")
     with closing(live), TemporaryDirectory(prefix=".new-", dir=store.folder.path) as scratch:
         texts = corpus.prose(documents)
-        ids = sequences(live, texts, adapter.facts.parameters or 1).ids
+        base = store.known(adapter.variant.parent)
+        ids = sequences(live, texts, (base.facts.parameters if base else None) or 1).ids
         for target, onto in _TARGETS:
             folder = Path(scratch) / target
             folder.mkdir()

@@ -13,6 +13,7 @@ from ragopt_tui.errors import RagoptError
 from ragopt_tui.jobs.events import Reporter
 from ragopt_tui.models.record import VariantRecord
 from ragopt_tui.models.store import VariantStore
+from ragopt_tui.plaintext import one_line
 from ragopt_tui.settings import Settings, load_settings
 from ragopt_tui.verification import corpus, distributions
 from ragopt_tui.verification.answers import prompts, side_by_side, write_answers
@@ -41,6 +42,7 @@ _LARGE = 1_000_000_000
 _ANSWER_TOKENS = 48
 _ANSWER_TOKENS_OF_LARGE = 24
 _LOGIT_BYTES = 4
+_LONGEST_NAME = 40
 
 Tell = Callable[[int, int], None]
 
@@ -108,6 +110,7 @@ class _Run:
         self._compare_files()
         with ExitStack() as stack:
             try:
+                self.report.progress("reading tokenizers", 0, None, "")
                 parent = open_parent(self.store, self.child, self.parent, pulse)
                 stack.enter_context(closing(parent))
                 child = open_child(self.store, self.child, pulse)
@@ -124,6 +127,7 @@ class _Run:
         base = None
         if self.parent.variant.kind == "adapter":
             base = self.store.known(self.parent.variant.parent)
+        self.report.progress("reading files", 0, None, "")
         tell = self._tell("comparing files", "tensors")
         found = check_structure(self.child, self.parent, base, tell, self.store.known)
         self.findings += found
@@ -153,10 +157,12 @@ class _Run:
         with self._scratch() as scratch:
             file = scratch / "logits"
             self._check_room(scratch, sum(map(len, chosen.ids)) * child.facts.width)
+            self._load(self.child)
             tell = self._tell("computing predictions", "positions")
             distributions.write_logits(child, chosen.ids, file, tell)
             theirs = write_answers(child, asked, most, self._tell("writing answers", "answers"))
             child.rest()
+            self._load(self.parent)
             found = distributions.compare(
                 parent,
                 file,
@@ -174,6 +180,7 @@ class _Run:
         """Compare some layers alone, as the whole models have no room in memory."""
         pulse = self.report.raise_if_cancelled
         with self._scratch() as scratch:
+            self.report.progress("cutting out layers", 0, None, "")
             ours = parent_slices(self.store, self.child, self.parent, scratch, pulse)
             theirs = child_slices(self.store, self.child, scratch, pulse)
             if ours is None or theirs is None:
@@ -244,6 +251,10 @@ class _Run:
             sentence = f"What it was made from cannot be run: {failed.message}"
             self.findings.append(Finding("parent.loads", "degraded", sentence, evidence=evidence))
         self.left_out.append(f"From there on nothing was compared: {failed.message}")
+
+    def _load(self, side: VariantRecord) -> None:
+        """Say which side is loaded; its first predictions do that."""
+        self.report.progress(f"loading {one_line(side.variant.name, _LONGEST_NAME)}", 0, None, "")
 
     def _tell(self, stage: str, unit: str) -> Tell:
         def tell(done: int, total: int) -> None:

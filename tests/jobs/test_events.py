@@ -84,11 +84,18 @@ def test_progress_says_its_stage_among_several_and_what_is_left_at_its_pace(
 ) -> None:
     report = Reporter(tmp_path / "events.jsonl")
     report.begin_stage(2, 6)
-    for second, done in ((100.0, 0), (101.0, 10), (104.0, 20), (105.0, 0), (110.0, 50)):
+    for second, done in (
+        (100.0, 0),
+        (101.0, 10),
+        (104.0, 20),
+        (105.0, 0),
+        (110.0, 50),
+        (115.0, 100),
+    ):
         monkeypatch.setattr("ragopt_tui.jobs.events.time.monotonic", lambda now=second: now)
         report.progress("verifying", done, 100, "texts")
     report.progress("verifying", 50, 100, "texts", eta_seconds=1.0)
     events = EventReader(tmp_path / "events.jsonl").read()
     seen = [JobProgress.from_event(event) for event in events]
     assert {progress.title for progress in seen} == {"2 of 6 · verifying"}
-    assert [p.eta_seconds for p in seen] == [None, None, 16.0, None, 5.0, 1.0]
+    assert [p.eta_seconds for p in seen] == [None, None, 16.0, None, 5.0, None, 1.0]

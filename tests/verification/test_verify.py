@@ -8,7 +8,7 @@ import pytest
 
 from ragopt_tui.conversion.convert import convert_adapter, convert_model
 from ragopt_tui.conversion.converter import Converter, converter_folder
-from ragopt_tui.jobs.events import Reporter
+from ragopt_tui.jobs.events import EventReader, Reporter
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
 from ragopt_tui.verification.report import Report
@@ -40,6 +40,12 @@ def test_the_quantised_built_in_model_is_verified(reporter: Reporter) -> None:
     assert report.answers[0].parent
     assert Report.from_json(report.to_json()) == report
     assert not list(store.folder.path.glob(".new-*"))
+    stages = [event["stage"] for event in EventReader(reporter.folder / "events.jsonl").read()]
+    assert list(dict.fromkeys(stages)) == [
+        "reading files", "comparing files", "reading tokenizers", "comparing tokens",
+        "loading built-in Q8_0", "computing predictions", "writing answers",
+        "loading built-in bf16", "comparing predictions",
+    ]  # fmt: skip
 
 
 @pytest.mark.slow
