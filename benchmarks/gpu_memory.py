@@ -49,12 +49,15 @@ SMALL = {
 
 def main(folder: Path, small: bool) -> None:
     """Write the model if it is not there, and measure each precision and context."""
+    command = [sys.executable, "-m", "benchmarks.gpu_memory"]
     if not (folder / "config.json").is_file():
-        write_model(folder, SMALL if small else LARGE)
+        # PyTorch gives all of the GPU's memory back only when its process ends.
+        shape = ["--small"] if small else []
+        subprocess.run([*command, "--write", str(folder), *shape], check=True)
     for precision in PRECISIONS:
         for context in CONTEXTS:
-            command = [sys.executable, "-m", "benchmarks.gpu_memory", "--measure"]
-            subprocess.run([*command, str(folder), precision, str(context)], check=True)
+            measuring = ["--measure", str(folder), precision, str(context)]
+            subprocess.run([*command, *measuring], check=True)
 
 
 def write_model(folder: Path, shape: dict[str, int]) -> None:
@@ -131,6 +134,8 @@ def allocated() -> dict[str, int]:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--measure"]:
         measure(Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    elif sys.argv[1:2] == ["--write"]:
+        write_model(Path(sys.argv[2]), SMALL if "--small" in sys.argv else LARGE)
     elif len(sys.argv) > 1:
         main(Path(sys.argv[1]), "--small" in sys.argv)
     else:
