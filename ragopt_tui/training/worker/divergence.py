@@ -131,7 +131,7 @@ class Watch:
         return Warning(
             step,
             "zero",
-            "The loss is at zero: the rows are known by heart.",
-            "Train for fewer epochs, use more rows, and look whether answers stand in their own "
-            "prompts.",
+            "The loss is at zero: these rows have nothing more to teach.",
+            "Stop here, or train on more rows. Where it came soon, look whether answers stand word "
+            "for word in their own prompts.",
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from transformers import Trainer
+from transformers import PrinterCallback, Trainer
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
@@ -49,6 +49,8 @@ class RunTrainer(SFTTrainer):
         self.aside_seconds = 0.0
         self._write_checkpoint = write_checkpoint
         this: Any = self
+        # The events have what it prints, and the log is for what else is said.
+        this.remove_callback(PrinterCallback)
         inner = self.inner_model()
         self.sharded = bool(this.is_fsdp_enabled or this.is_deepspeed_enabled)
         self._own_loss = not self.sharded and has_plain_head(inner)

@@ -57,7 +57,9 @@ def weights(variant: str) -> dict[str, torch.Tensor]:
     return load_file(path / "adapter_model.safetensors")
 
 
-def test_a_run_leaves_an_adapter_that_explains_itself_and_curves() -> None:
+def test_a_run_leaves_an_adapter_that_explains_itself_and_curves(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     asked = examples(30)[25].question
     made = trained(config_of(f'samples: ["{asked}", "Who?"]\n', save_steps=5, save_total_limit=1))
     record = store().record(made["variant"])
@@ -81,6 +83,7 @@ def test_a_run_leaves_an_adapter_that_explains_itself_and_curves() -> None:
     points = events(made["job"], "train")
     assert [each["step"] for each in points] == list(range(1, STEPS + 1))
     assert points[-1]["loss"] < points[0]["loss"]
+    assert "grad_norm" not in capfd.readouterr().out
     assert all(each["tokens"] > 0 and each["host_bytes"] > 0 for each in points)
     assert [each["step"] for each in events(made["job"], "evaluation")] == [4, 8, 12]
     samples = events(made["job"], "sample")
