@@ -93,7 +93,7 @@ def print_axolotl(file: Path, as_json: bool) -> int:
         return 0
     print(text, end="")
     for each in imported.unmapped:
-        print(one_line(f"not taken over: {each.key}: {each.value}  {each.reason}"), file=sys.stderr)
+        print(one_line(f"not taken over: {each.key}: {each.value}. {each.reason}"), file=sys.stderr)
     return 0
 
 

@@ -99,7 +99,7 @@ def test_axolotls_configuration_is_printed_as_ours(tmp_path: Path, capsys: Said)
     printed = capsys.readouterr()
     config = parse_config(printed.out)
     assert (config.base, config.lora.r) == ("builtin", 8)
-    assert "not taken over: flash_attention: true" in printed.err
+    assert "not taken over: flash_attention: true. Attention is PyTorch's own" in printed.err
     assert main(["train", "--import-axolotl", str(file), "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert isinstance(parse_config(values["config"]), TrainingConfig)
