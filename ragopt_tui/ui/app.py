@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -13,11 +14,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.widgets import Input
 from textual.worker import WorkerFailed
 
 from ragopt_tui.errors import RagoptError
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 _TERMINAL_SECONDS = 2.0
 _FIRST_FRAME_SECONDS = 0.3
+_TYPING_SECONDS = 1.0
 _PANES = ("documents", "training")
 
 
@@ -118,6 +121,20 @@ class RagoptApp(App[None], inherit_bindings=False):
             self._warn(self._fallen_back)
         if self.docs is None:
             self._ask_for_folder(first=True)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Handle an event; a key that is no character after those that were typed before it.
+
+        Keys that act on what a typed filter leaves would otherwise overtake the filter.
+        """
+        is_key = isinstance(event, events.Key) and not event.is_forwarded
+        if is_key and not event.is_printable and isinstance(self.focused, Input):
+            taken = asyncio.Event()
+            self.focused.call_later(taken.set)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_TYPING_SECONDS):
+                    await taken.wait()
+        await super().on_event(event)
 
     async def on_unmount(self) -> None:
         """End the engine with the program; jobs go on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
@@ -103,6 +104,33 @@ async def test_enter_lets_the_marked_variant_answer_and_a_broken_one_does_not() 
         await pilot.press("enter")
         await until(pilot, lambda: ("load", {"variant": "mistral-7b"}) in engine.calls)
         assert main_screen(app).variant_id == "mistral-7b"
+
+
+async def test_a_key_that_comes_at_once_with_what_is_typed_is_for_what_is_left_then() -> None:
+    put(MISTRAL, GONE)
+    engine = ScriptedEngine()
+    app = scripted_app(engine=engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot, 5)
+        # All in one piece, as over a slow line; a pilot waits after each key.
+        for character in "workshop":
+            app.post_message(events.Key(character, character))
+        app.post_message(events.Key("enter", "\r"))
+        await until(pilot, lambda: ("load", {"variant": "mistral-7b"}) in engine.calls)
+        assert main_screen(app).variant_id == "mistral-7b"
+
+
+async def test_names_and_reasons_keep_within_the_room_that_the_scrollbar_leaves() -> None:
+    put(*many(60))
+    app = scripted_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        await pilot.press("f6")
+        await shown(pilot, "Q4_K_M 2.4 GB")
+        await opened(pilot, 63)
+        rows = app.screen.query_one(OptionList)
+        lines = [1 + bool(entry.variant.problem) for entry in main_screen(app).library.shelf.entries]
+        await until(pilot, lambda: rows.virtual_size.height == sum(lines))
 
 
 async def test_one_key_goes_to_the_model_before_and_back() -> None:

@@ -69,7 +69,7 @@ class Models(ModelVerifyingScreen):
         """List what is known, stand on the variant that answers, and look for what is new."""
         shown = self.query_one(OptionList)
         shown.can_focus = False
-        self.watch(shown, "show_vertical_scrollbar", self._refit, init=False)
+        self.watch(shown, "show_vertical_scrollbar", self._scrolls, init=False)
         self.library.changed.subscribe(self, self._show)
         self.library.working.subscribe(self, self._show_jobs)
         self._show_jobs(self.library.jobs.running)
@@ -79,7 +79,8 @@ class Models(ModelVerifyingScreen):
         """Give the names the room there is."""
         self.set_class(event.size.width < _ROOM_FOR_BOTH, "-narrow")
         self.refresh_bindings()
-        self._refit()
+        # Later, as the list has its new width only then.
+        self.call_after_refresh(self._fit)
 
     @on(Input.Changed)
     def _typed(self) -> None:
@@ -155,9 +156,13 @@ class Models(ModelVerifyingScreen):
         except RagoptError as error:
             self.notify(str(error), severity="error", markup=False)
 
-    def _refit(self) -> None:
-        # Later, as the list has its new width only then.
-        self.call_after_refresh(self._fit)
+    def _scrolls(self) -> None:
+        self.call_after_refresh(self._fit_beside_scrollbar)
+
+    def _fit_beside_scrollbar(self) -> None:
+        # Filling the list takes its scrollbar away and brings it back.
+        if self._room != self.query_one(OptionList).scrollable_content_region.width:
+            self._fit()
 
     def _fit(self) -> None:
         marked = self.marked()

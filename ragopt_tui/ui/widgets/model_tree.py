@@ -45,6 +45,7 @@ class ModelTree(Tree[Variant]):
         self.auto_expand = False
         self._rows = [_Row(variant) for variant in variants]
         self._answering = answering
+        self._filled_room = 0
         self._drawn: dict[str, TreeNode[Variant]] = {}
 
     def on_mount(self) -> None:
@@ -54,6 +55,10 @@ class ModelTree(Tree[Variant]):
     def on_resize(self) -> None:
         """Give names and sizes the room there is."""
         self._fill()
+
+    def watch_show_vertical_scrollbar(self) -> None:
+        """Give names and sizes the room that the scrollbar leaves."""
+        self.call_after_refresh(self._fit)
 
     def show(self, shelf: Shelf, answering: str) -> None:
         """Show the library, with a mark on the variant that answers (by its id)."""
@@ -72,7 +77,13 @@ class ModelTree(Tree[Variant]):
         """Open the list of models."""
         self.post_message(Command("choose_model"))
 
+    def _fit(self) -> None:
+        # Filling takes the scrollbar away and brings it back.
+        if self._room() != self._filled_room:
+            self._fill()
+
     def _fill(self) -> None:
+        self._filled_room = self._room()
         marked = self.cursor_node.data if self.cursor_node else None
         folded = {id for id, node in self._drawn.items() if not node.is_expanded}
         self.clear()
@@ -89,7 +100,7 @@ class ModelTree(Tree[Variant]):
         self, parent: TreeNode[Variant], row: _Row, has_more: bool, folded: set[str]
     ) -> TreeNode[Variant]:
         variant, problem = row.variant, one_line(row.variant.problem)
-        room = (self.content_size.width or _WIDTH_BEFORE_LAYOUT) - _GUIDE * row.depth
+        room = self._room() - _GUIDE * row.depth
         branch = has_more or bool(problem)
         label = self._label(row, room - (_GUIDE if branch else 0))
         node = parent.add(label, variant, expand=variant.id not in folded, allow_expand=branch)
@@ -99,6 +110,10 @@ class ModelTree(Tree[Variant]):
             reason.truncate(max(_LEAST_NAME, room - _GUIDE), overflow="ellipsis")
             node.add_leaf(reason, variant)
         return node
+
+    def _room(self) -> int:
+        """Give the width of a row."""
+        return self.scrollable_content_region.width or _WIDTH_BEFORE_LAYOUT
 
     def _label(self, row: _Row, room: int) -> Text:
         answers = row.variant.id == self._answering
