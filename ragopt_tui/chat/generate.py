@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from ragopt_tui.chat.answer import Answer
-from ragopt_tui.chat.backends import Backend, Sampling
+from ragopt_tui.chat.backends import Backend, ContextIsSmaller, Sampling
 from ragopt_tui.chat.citations import cite_answer, parse_citations
 from ragopt_tui.chat.figures.verify import verify_figures
 from ragopt_tui.chat.prompt import REFUSAL, build_prompt, is_refusal
@@ -46,11 +46,48 @@ def generate_answer(
     Raises Cancelled, and RagoptError if the prompt does not fit.
     """
     started = time.monotonic()
+
+    def written() -> tuple[str, int]:
+        return _written(
+            question,
+            evidence,
+            backend,
+            writing=writing,
+            on_event=on_event,
+            cancelled=cancelled,
+            units=units,
+            builtin=variant.builtin or from_builtin,
+        )
+
+    try:
+        text, used = written()
+    except ContextIsSmaller:
+        text, used = written()
+    if not text:
+        raise RagoptError(
+            f"{variant.name} wrote nothing.", "Ask in other words, or choose another model."
+        )
+    answer = checked(question, text, evidence[:used], variant.id, index_version)
+    return answer.after(time.monotonic() - started)
+
+
+def _written(
+    question: str,
+    evidence: Sequence[Hit],
+    backend: Backend,
+    *,
+    writing: WritingSettings,
+    on_event: OnEvent,
+    cancelled: Callable[[], bool],
+    units: Sequence[ScoredUnit],
+    builtin: bool,
+) -> tuple[str, int]:
+    """Give what the model writes, and how many passages of the evidence it was shown."""
     max_tokens = min(writing.max_tokens, backend.context_tokens // 2)
     prompt = build_prompt(
         question,
         evidence,
-        builtin=variant.builtin or from_builtin,
+        builtin=builtin,
         count_tokens=backend.count_tokens,
         room=backend.context_tokens - max_tokens,
         system=writing.system_prompt,
@@ -62,13 +99,7 @@ def generate_answer(
     on_event("prompt", {"messages": prompt.messages})
     sampling = Sampling(writing.temperature, writing.top_p, writing.seed)
     pieces = backend.stream(prompt.messages, max_tokens, cancelled, sampling)
-    text = _passed_on(pieces, on_event, cancelled)
-    if not text:
-        raise RagoptError(
-            f"{variant.name} wrote nothing.", "Ask in other words, or choose another model."
-        )
-    answer = checked(question, text, evidence[: prompt.used], variant.id, index_version)
-    return answer.after(time.monotonic() - started)
+    return _passed_on(pieces, on_event, cancelled), prompt.used
 
 
 def checked(

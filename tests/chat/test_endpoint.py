@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ragopt_tui.chat.backends import ContextIsSmaller
 from ragopt_tui.chat.backends.endpoint import EndpointBackend
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.endpoint_server import KEY_VARIABLE, ServedModel, served_models
@@ -207,6 +208,21 @@ def test_what_goes_wrong_is_told_in_a_sentence(server: Server, script: str, told
         said(backend)
     server.script = "answer"
     assert said(backend) == "Good day ☃."
+
+
+@pytest.mark.parametrize("script", ["too long", "says why later"])
+def test_a_context_that_is_told_only_in_a_refusal_is_heeded_from_then_on(
+    server: Server, script: str
+) -> None:
+    server.models = ({"id": "m"},)
+    backend = EndpointBackend(server.url, "m", 8192)
+    server.script = script
+    with pytest.raises(ContextIsSmaller, match="maximum context length is 100"):
+        said(backend)
+    assert backend.context_tokens == 100
+    with pytest.raises(RagoptError, match="does not fit") as told:
+        said(backend)
+    assert not isinstance(told.value, ContextIsSmaller)
 
 
 def test_a_model_without_system_turn_gets_its_text_in_the_users(server: Server) -> None:

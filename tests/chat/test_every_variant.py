@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +12,13 @@ from ragopt_tui.chat.backends import Sampling
 from ragopt_tui.chat.generate import Cancelled, generate_answer
 from ragopt_tui.chat.model_slot import ModelSlot, ReadyModel
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.knowledge.passage import Hit
 from ragopt_tui.models.generation_settings import GenerationSettings
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import Settings
 from tests.chat.backend_checks import EVIDENCE
 from tests.chat.made_variants import f16_gguf, gguf_adapter, random_adapter, server
+from tests.chat.test_citations import passage
 
 QUESTION = "What was net revenue in 2023?"
 ANSWER = "Net revenue was $4.2 billion in fiscal 2023, up 8% from 2022 [2]."
@@ -56,7 +58,9 @@ def ready(request: pytest.FixtureRequest, store: VariantStore, slot: ModelSlot) 
     return slot.use(store.answering(name), lambda _: None)
 
 
-def ask(ready: ReadyModel, cancelled: Callable[[], bool]) -> tuple[Any, list[str]]:
+def ask(
+    ready: ReadyModel, cancelled: Callable[[], bool], evidence: Sequence[Hit] = EVIDENCE
+) -> tuple[Any, list[str]]:
     pieces: list[str] = []
 
     def on_event(kind: str, data: dict[str, Any]) -> None:
@@ -65,7 +69,7 @@ def ask(ready: ReadyModel, cancelled: Callable[[], bool]) -> tuple[Any, list[str
 
     answer = generate_answer(
         QUESTION,
-        EVIDENCE,
+        evidence,
         ready.backend,
         ready.variant,
         writing=replace(ready.writing, max_tokens=60),
@@ -87,6 +91,16 @@ def test_the_question_is_answered_with_the_passage_that_says_it(ready: ReadyMode
     assert len(pieces) > 3
     assert "".join(pieces).strip() == answer.text
     assert answer.variant == ready.variant.id
+
+
+def test_evidence_beyond_the_context_is_left_out_whoever_answers(ready: ReadyModel) -> None:
+    rain = [Hit(passage(f"Filler {n}. " + "It rained in Bergen. " * 80), 0.1) for n in range(9)]
+    answer, pieces = ask(ready, lambda: False, [EVIDENCE[1], *rain])
+    assert answer.text == "".join(pieces).strip()
+    assert answer.evidence[0] == EVIDENCE[1]
+    # The built-in model is shown single sentences, of which all fit.
+    assert ready.variant.builtin or len(answer.evidence) < 10
+    assert ready.backend.context_tokens == 2048
 
 
 def test_cancelling_ends_the_answer_and_the_next_one_is_whole(ready: ReadyModel) -> None:

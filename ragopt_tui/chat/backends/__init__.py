@@ -61,6 +61,13 @@ class DamagedModel(RagoptError):
     """The files of a model are there and load, but what they hold is no working model."""
 
 
+class ContextIsSmaller(RagoptError):
+    """The prompt was too long for a server, which told its context only then.
+
+    The backend heeds it from now on: a shorter prompt can be asked at once.
+    """
+
+
 def has_system_turn(messages: Messages) -> bool:
     """Whether a conversation begins with instructions, and then goes on."""
     return messages[0]["role"] == "system" and len(messages) > 1

@@ -17,6 +17,7 @@ import httpx2
 
 from ragopt_tui.chat.backends import (
     GREEDY,
+    ContextIsSmaller,
     Messages,
     Sampling,
     has_system_turn,
@@ -24,7 +25,13 @@ from ragopt_tui.chat.backends import (
     without_system_turn,
 )
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.models.endpoint_server import explained, models_of, open_server, refusal
+from ragopt_tui.models.endpoint_server import (
+    context_told,
+    explained,
+    models_of,
+    open_server,
+    refusal,
+)
 
 _SECONDS_BETWEEN_CHECKS = 0.05
 _SECONDS_TO_CONNECT = 5.0
@@ -128,16 +135,10 @@ class EndpointBackend:
             if isinstance(line, _Refused):
                 if has_system_turn(call.messages) and _NO_SYSTEM.search(line.body):
                     raise _NoSystemTurn
-                raise refusal(
-                    self._url,
-                    line.status,
-                    line.body,
-                    key_variable=self._key_variable,
-                    served=self._served,
-                )
+                raise self._refused(line.status, line.body)
             field, _, value = line.partition(":")
             if field == "error":
-                raise refusal(self._url, 500, value.strip(), served=self._served)
+                raise self._refused(500, value.strip())
             if field != "data":
                 continue
             if value.strip() == _DONE:
@@ -157,7 +158,7 @@ class EndpointBackend:
             with explained(self._url):
                 response = self._client.post("chat/completions", json=short)
             if response.is_error:
-                return refusal(self._url, response.status_code, response.text, served=self._served)
+                return self._refused(response.status_code, response.text)
         return RagoptError(
             f"The server at {self._url} broke off within the answer.",
             "See in the server's log why, and ask again.",
@@ -168,7 +169,7 @@ class EndpointBackend:
         try:
             event = json.loads(value)
             if event.get("error"):
-                raise refusal(self._url, 500, value, served=self._served)
+                raise self._refused(500, value)
             choices = event.get("choices") or [{}]
             text = (choices[0].get("delta") or {}).get("content") or ""
             return str(text), choices[0].get("finish_reason") is not None
@@ -177,6 +178,17 @@ class EndpointBackend:
                 f"The server at {self._url} writes what is no answer of an OpenAI-compatible server.",
                 "See whether its address is right.",
             ) from error
+
+    def _refused(self, status: int, body: str) -> RagoptError:
+        """Give the error of a refusal, and heed the context that it may tell."""
+        error = refusal(
+            self._url, status, body, key_variable=self._key_variable, served=self._served
+        )
+        told = context_told(error)
+        if told is None or not 0 < told < self.context_tokens:
+            return error
+        self.context_tokens = told
+        return ContextIsSmaller(error.message, error.hint)
 
     def _context_of_llama_server(self) -> int | None:
         try:
