@@ -127,14 +127,18 @@ class RagoptApp(App[None], inherit_bindings=False):
 
         Keys that act on what a typed filter leaves would otherwise overtake the filter.
         """
-        is_key = isinstance(event, events.Key) and not event.is_forwarded
-        if is_key and not event.is_printable and isinstance(self.focused, Input):
+        if isinstance(event, events.Key) and not (event.is_forwarded or event.is_printable):
+            await self._taken_in()
+        await super().on_event(event)
+
+    async def _taken_in(self) -> None:
+        """Wait until the line that is typed into holds what was typed."""
+        if isinstance(self.focused, Input):
             taken = asyncio.Event()
             self.focused.call_later(taken.set)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_TYPING_SECONDS):
                     await taken.wait()
-        await super().on_event(event)
 
     async def on_unmount(self) -> None:
         """End the engine with the program; jobs go on."""

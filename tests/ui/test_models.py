@@ -129,7 +129,9 @@ async def test_names_and_reasons_keep_within_the_room_that_the_scrollbar_leaves(
         await shown(pilot, "Q4_K_M 2.4 GB")
         await opened(pilot, 63)
         rows = app.screen.query_one(OptionList)
-        lines = [1 + bool(entry.variant.problem) for entry in main_screen(app).library.shelf.entries]
+        lines = [
+            1 + bool(entry.variant.problem) for entry in main_screen(app).library.shelf.entries
+        ]
         await until(pilot, lambda: rows.virtual_size.height == sum(lines))
 
 
