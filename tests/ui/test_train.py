@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from functools import partial
@@ -206,6 +207,38 @@ async def test_a_run_is_repeated_with_one_thing_changed(
     [(again, original)] = begun
     assert again == parse_config(original)
     assert again == replace(config, lora=Lora(r=64))
+
+
+async def test_a_start_that_is_wanted_while_a_run_is_planned_follows_the_plan(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    planning, ready_to_tell = asyncio.Event(), asyncio.Event()
+
+    async def planned(_text: str) -> PlanView:
+        planning.set()
+        await ready_to_tell.wait()
+        return PlanView()
+
+    begun: list[str] = []
+
+    def start(config: TrainingConfig, _original: str = "") -> JobSpec:
+        begun.append(config.name)
+        return JobSpec("20250314-120000-zzzz", "train", "", "", {})
+
+    monkeypatch.setattr("ragopt_tui.ui.screens.train_form.planned", planned)
+    monkeypatch.setattr("ragopt_tui.training.runs.starting.start_training", start)
+    run = made_run("aaaa", config=TrainingConfig(name="fin-qa", data=DataChoice(set="six")))
+    run.die()
+    app = scripted_app()
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await opened(pilot, 1)
+        await pilot.press("a")
+        await until(pilot, planning.is_set)
+        await pilot.press("ctrl+s")
+        await shown(pilot, "It starts once it has been checked")
+        assert not begun
+        ready_to_tell.set()
+        await until(pilot, lambda: begun == ["fin-qa"])
 
 
 async def test_the_form_follows_the_yaml_and_a_mistake_keeps_the_run_from_starting(

@@ -229,10 +229,12 @@ class TrainFormScreen(Screen[str | None]):
         view = await planned(draft.text)
         self._planning = False
         self._show_plan(view)
-        if view.errors and draft is self._draft:
+        if draft.text != self._draft.text:
+            return
+        if view.errors:
             self._draft = draft.with_errors(view.errors)
             self._show_errors()
-        elif self._wanted and draft is self._draft:
+        elif self._wanted:
             self.action_start_run()
 
     def _show_plan(self, view: PlanView) -> None:
