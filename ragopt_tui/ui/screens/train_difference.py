@@ -10,6 +10,7 @@ from textual.content import Content
 from ragopt_tui.training.configuration.config import TrainingConfig, difference
 from ragopt_tui.ui.screens.table_dialog import TableDialog
 from ragopt_tui.ui.train_fields import fields, shown
+from ragopt_tui.ui.train_pictures import LETTERS
 from ragopt_tui.ui.train_rows import RunRow
 from ragopt_tui.ui.wording import MUTED, shorten
 
@@ -30,7 +31,9 @@ class TrainDifference(TableDialog):
     def table(self, width: int) -> Content:
         """Give the settings, with the values of both."""
         left, right = self._left, self._right
-        return difference_table(left.config, right.config, (left.name, right.name), width)
+        # Runs are often repeated under one name; these are their letters in the list.
+        names = (f"{LETTERS[0]} {left.name}", f"{LETTERS[1]} {right.name}")
+        return difference_table(left.config, right.config, names, width)
 
 
 def difference_table(
