@@ -13,6 +13,7 @@ from ragopt_tui.models import integrity
 from ragopt_tui.models.adapter_base import mismatch
 from ragopt_tui.models.gguf_reading import problem_for_reader
 from ragopt_tui.models.inspection import Inspection, inspect
+from ragopt_tui.models.memory import size_text
 from ragopt_tui.models.record import VariantFile, VariantRecord
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.models.transfer import TransferProgress
@@ -62,7 +63,7 @@ def _message(name: str, problem: str, check: _Check) -> str:
         return f"{name} cannot be trusted: {problem}"
     size, count = sum(file.size for file in check.checked), len(check.checked)
     return (
-        f"{name} is whole: {count} {'file' if count == 1 else 'files'} with {size / 1e9:.2f} GB, "
+        f"{name} is whole: {count} {'file' if count == 1 else 'files'} with {size_text(size)}, "
         f"{check.tensors} tensors without NaN or infinity."
     )
 

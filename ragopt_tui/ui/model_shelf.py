@@ -92,7 +92,7 @@ def _said(entry: Entry) -> str:
     words = (
         *(entry.variant.name, entry.variant.id, entry.variant.kind, record.source.hub_id),
         *(form(record), facts.format, facts.dtype, facts.architecture, facts.licence),
-        *(record.note, *record.tags, *states, _verified(entry.standing)),
+        *(record.note, *(f"#{tag}" for tag in record.tags), *states, _verified(entry.standing)),
     )
     return " ".join(words).lower()
 

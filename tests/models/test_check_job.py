@@ -195,7 +195,7 @@ def test_a_check_runs_as_a_job_with_its_progress(store: VariantStore) -> None:
     result = job.result
     assert result is not None
     assert (result.state, result.result["problem"]) == ("finished", "")
-    assert result.message.startswith("built-in Q8_0 is whole: 1 file with 0.04 GB, 75 tensors")
+    assert result.message.startswith("built-in Q8_0 is whole: 1 file with 36 MB, 75 tensors")
     progress = job.progress()
     assert progress is not None
     assert (progress.fraction, progress.unit) == (1.0, "bytes")
