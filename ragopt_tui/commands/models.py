@@ -24,7 +24,7 @@ from ragopt_tui.plaintext import one_line
 from ragopt_tui.settings import folders
 from ragopt_tui.training.runs.checkpoints import checkpoints_of, clear_checkpoints
 from ragopt_tui.training.runs.listing import find_run
-from ragopt_tui.ui.variant_words import amount, form, kind, size, source
+from ragopt_tui.ui.variant_words import amount, form, kind, size, source, training
 
 
 def list_models(removed: bool, as_json: bool) -> int:
@@ -267,6 +267,7 @@ def _facts(record: VariantRecord, dependents: Sequence[Variant]) -> list[tuple[s
         "made from": variant.parent,
         "from": source(record),
         **_model_facts(record.facts),
+        **{label.lower(): text for label, text in training(record)},
         "number format": form(record),
         "size": size(record.bytes) if record.bytes else "",
         "tags": ", ".join(record.tags),

@@ -71,6 +71,11 @@ class ModelLibrary:
         """Ask the library something; raises RagoptError where it cannot be read."""
         return await asyncio.to_thread(_in_store, look)
 
+    async def needs(self, entry: Entry) -> str:
+        """Say what a variant needs in memory: in each number format where one can be chosen."""
+        needs = await asyncio.to_thread(self._memory.by_precision, entry, self.shelf)
+        return needs or entry.memory
+
     def _as_before(self, shelf: Shelf) -> Shelf:
         """Give a shelf with what was known of memory for variants that are what they were."""
         known = {entry.variant.id: entry for entry in self.shelf.entries}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.ui.model_shelf import Entry, Shelf
-from ragopt_tui.ui.variant_words import size
+from ragopt_tui.ui.variant_words import TOO_LARGE, size
 
 if TYPE_CHECKING:
     from ragopt_tui.models.machine import Machine
@@ -43,12 +43,33 @@ class MemoryEstimates:
         tokens = measures.limited(chosen or self._context_tokens)
         # As it is loaded: with less context where that is left open.
         fitting = tokens if chosen or measures.fits(tokens) else measures.fitting_context(tokens)
-        need = measures.need(fitting or tokens).total
+        need = measures.need(fitting or tokens)
         if not fitting or not measures.fits(fitting):
             return replace(entry, memory=self._why_not(entry, files, machine), fits=False)
-        context = "" if fitting == tokens else f" with {fitting:,} tokens of context"
-        memory = f"Fits here{context}: needs {size(need)}, {size(measures.has)} are free."
+        parts = (
+            f"{size(need.weights)} weights, {size(need.cache)} for {fitting:,} tokens of context"
+        )
+        memory = f"Fits here: needs {size(need.total)} ({parts}), {size(measures.has)} are free."
         return replace(entry, memory=memory)
+
+    def by_precision(self, entry: Entry, shelf: Shelf) -> str:
+        """Say what a Hugging Face model needs here in each number format; "" for other variants."""
+        from ragopt_tui.models.generation_settings import PRECISIONS
+        from ragopt_tui.models.machine import this_machine
+
+        machine, files = this_machine(), _files(entry.variant, shelf)
+        if files is None or files.gguf:
+            return ""
+        tokens = entry.record.settings.context_tokens or self._context_tokens
+        needs: list[str] = []
+        for precision in PRECISIONS[1:]:
+            settings = replace(entry.record.settings, precision=precision)
+            chosen = replace(entry, record=replace(entry.record, settings=settings))
+            if measures := self._measures(chosen, files, machine):
+                tokens = measures.limited(tokens)
+                mark = "" if measures.fits(tokens) else f" {TOO_LARGE}"
+                needs.append(f"{precision} {size(measures.need(tokens).total)}{mark}")
+        return f"Needs here with {tokens:,} tokens: {' · '.join(needs)}." if needs else ""
 
     def _why_not(self, entry: Entry, files: ModelFiles, machine: Machine) -> str:
         from ragopt_tui.models.memory import check_fits

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ragopt_tui.plaintext import one_line
 
@@ -83,3 +83,36 @@ def source(record: VariantRecord) -> str:
     if variant.url:
         return one_line(variant.url, 400)
     return one_line(came.folder or (str(variant.path) if variant.path else ""), 400)
+
+
+def training(record: VariantRecord) -> list[tuple[str, str]]:
+    """Say how a variant was trained here, as labels with texts; nothing of one that was not."""
+    made = record.made or {}
+    config, data = _values(made, "config"), _values(made, "data")
+    if not (made.get("run") and config):
+        return []
+    schedule, bits = _values(config, "training"), _values(config, "quantization")
+    losses = [("training", made.get("loss")), ("evaluation", made.get("evaluation_loss"))]
+    steps, epochs = schedule.get("max_steps"), schedule.get("num_train_epochs")
+    planned = f"{steps} steps" if isinstance(steps, int) and steps > 0 else f"{epochs} epochs"
+    batch = schedule.get("per_device_train_batch_size"), schedule.get("gradient_accumulation_steps")
+    method = {"lora": "LoRA", "full": "all weights"}.get(str(config.get("method")), "")
+    if bits.get("load_in_4bit") or bits.get("load_in_8bit"):
+        method = f"Q{method} ({4 if bits.get('load_in_4bit') else 8} bits)"
+    how = [
+        *(method, f"{planned} planned", f"learning rate {schedule.get('learning_rate')}"),
+        *(f"batches of {batch[0]} x {batch[1]}", f"seed {schedule.get('seed')}"),
+    ]
+    told = [f"{name} {loss:.4g}" for name, loss in losses if isinstance(loss, int | float)]
+    rows = {
+        "Trained": f"run {made['run']}, up to step {made.get('at')}",
+        "with": " · ".join(filter(None, how)),
+        "on": f"data set {data.get('id')}",
+        "Loss": " · ".join(told),
+    }
+    return [(label, one_line(text, 400)) for label, text in rows.items() if text]
+
+
+def _values(of: dict[str, Any], key: str) -> dict[str, Any]:
+    values = of.get(key)
+    return values if isinstance(values, dict) else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from textual import events
@@ -15,6 +15,8 @@ from ragopt_tui.models.generation_settings import GenerationSettings
 from ragopt_tui.models.machine import Machine
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
+from ragopt_tui.training.configuration.config import TrainingConfig
+from ragopt_tui.training.configuration.values import DataChoice, Schedule
 from ragopt_tui.ui.app import RagoptApp
 from ragopt_tui.ui.screens.confirm import Confirm
 from ragopt_tui.ui.screens.models import Models
@@ -78,7 +80,7 @@ async def test_what_is_typed_narrows_the_list_to_what_is_said_of_variants() -> N
     async with app.run_test(size=SIZE) as pilot:
         screen = await opened(pilot, 7)
         for typed, id in (
-            ("workshop large", "mistral-7b"),
+            ("workshop #large", "mistral-7b"),
             ("broken", "old-gguf"),
             ("endpoint", "served"),
             ("fin-qa", "fin-qa"),
@@ -170,6 +172,27 @@ async def test_the_facts_of_the_marked_variant_stand_beside_the_list() -> None:
             await shown(pilot, fact)
 
 
+async def test_how_a_variant_was_trained_here_and_what_it_needs_stand_with_its_facts() -> None:
+    config = TrainingConfig(data=DataChoice("fin-2024 [v1]"), training=Schedule(seed=7))
+    made = {"run": "k3f9", "config": asdict(config), "data": {"id": "fin-2024 [v1]"}}
+    ended = {"step": "train", "at": 120, "loss": 0.12345, "evaluation_loss": 0.3}
+    put(MISTRAL, replace(ADAPTER, made=made | ended))
+    app = scripted_app()
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await marked(pilot, "second")
+        for fact in (
+            "run k3f9, up to step 120",
+            "LoRA · 3.0 epochs planned · learning rate",
+            "batches of 2 x 1 · seed 7",
+            "data set fin-2024 [v1]",
+            "training 0.1235 · evaluation 0.3",
+        ):
+            await shown(pilot, fact)
+        screen.query_one(Input).value = "bf16 built-in"
+        await shown(pilot, "tokens of context)")
+        assert "Fits here: needs" in screen_text(app)
+
+
 async def test_on_a_narrow_screen_one_key_shows_the_facts_in_place_of_the_list() -> None:
     put(MISTRAL)
     app = scripted_app()
@@ -254,6 +277,8 @@ async def test_settings_are_kept_copied_and_refused_in_a_sentence() -> None:
         await marked(pilot, "workshop")
         await pilot.press("ctrl+s")
         await shown(pilot, "Settings of Mistral")
+        await shown(pilot, "Needs here with 2,048 tokens: bf16 ")
+        await shown(pilot, " · nf4 ")
         await pilot.press("ctrl+y")
         await shown(pilot, "Enter copies them here")
         await pilot.press("enter")

@@ -96,6 +96,7 @@ def test_the_settings_of_a_model(snap_compare: Compare, size: tuple[int, int]) -
         await marked(pilot, "workshop")
         await pilot.press("ctrl+s")
         await shown(pilot, "Settings of Mistral")
+        await shown(pilot, "Needs here")
         await pilot.press(*"0.7")
 
     assert snap_compare(scripted_app(), terminal_size=size, run_before=asked)

@@ -90,7 +90,8 @@ class ModelKeepingScreen(Screen[str | None]):
             for each in self.library.shelf.entries
             if each.record.settings.to_json() and each.variant.id != id
         ]
-        self.app.push_screen(ModelSettings(entry.record, others), chosen)
+        needs = self.library.needs(entry)
+        self.app.push_screen(ModelSettings(entry.record, others, needs), chosen)
 
     def action_remove_variant(self) -> None:
         """Move the marked variant to the trash; ask first where others need it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any, ClassVar
 
 from textual import on
@@ -44,10 +44,12 @@ class ModelSettings(ModalScreen[GenerationSettings | None]):
         Binding("down", "app.focus_next", show=False),
     ]
 
-    def __init__(self, record: VariantRecord, others: Sequence[Entry]) -> None:
-        """`others` are variants whose settings can be copied."""
+    def __init__(
+        self, record: VariantRecord, others: Sequence[Entry], needs: Coroutine[None, None, str]
+    ) -> None:
+        """`others` are variants whose settings can be copied; `needs` says the memory it takes."""
         super().__init__()
-        self._record, self._others = record, others
+        self._record, self._others, self._needs = record, others, needs
 
     def compose(self) -> ComposeResult:
         """Draw a field for each setting and what the keys do."""
@@ -61,6 +63,7 @@ class ModelSettings(ModalScreen[GenerationSettings | None]):
                         yield Input(compact=True, placeholder=about, id=f"set-{setting}")
                 yield Static("system prompt", markup=False)
                 yield TextArea(soft_wrap=True, compact=True, tab_behavior="focus")
+            yield Static("", id="setting-needs", classes="muted", markup=False)
             yield Static("", id="setting-problem", markup=False)
             yield Static(
                 Content.styled("An empty field leaves it to the model or the program.", MUTED)
@@ -72,6 +75,7 @@ class ModelSettings(ModalScreen[GenerationSettings | None]):
     def on_mount(self) -> None:
         """Fill in what is set."""
         self._fill(self._record.settings)
+        self.run_worker(self._tell_needs())
 
     @on(Input.Submitted)
     def action_save(self) -> None:
@@ -94,6 +98,9 @@ class ModelSettings(ModalScreen[GenerationSettings | None]):
         if self._others:
             rows = [_row(entry) for entry in self._others]
             self.app.push_screen(Pick("Settings of", rows, "Enter copies them here"), picked)
+
+    async def _tell_needs(self) -> None:
+        self.query_one("#setting-needs", Static).update(await self._needs)
 
     def _fields(self) -> dict[str, str]:
         variant = self._record.variant

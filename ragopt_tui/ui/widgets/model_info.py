@@ -18,7 +18,7 @@ from ragopt_tui.models.standing import Standing, merge_targets_of
 from ragopt_tui.plaintext import one_line, without_controls
 from ragopt_tui.ui.model_rows import badge_style
 from ragopt_tui.ui.model_shelf import Entry, Shelf
-from ragopt_tui.ui.variant_words import amount, kind, size, source
+from ragopt_tui.ui.variant_words import amount, kind, size, source, training
 from ragopt_tui.ui.wording import MUTED, count
 from ragopt_tui.verification.words import UNVERIFIED, VERDICTS, badge, divergence
 
@@ -70,7 +70,13 @@ def _lines(entry: Entry, shelf: Shelf, width: int) -> Iterator[Content]:
         yield Content.styled(entry.memory, MUTED if entry.fits else "$text-warning")
     if entry.standing is not None:
         yield _standing(entry.standing, shelf)
-    for part in (_facts(record), _lora(record.facts.lora), _kept(record), _origin(record, shelf)):
+    for part in (
+        _facts(record),
+        _lora(record.facts.lora),
+        training(record),
+        _kept(record),
+        _origin(record, shelf),
+    ):
         rows = [row for label, text in part if text for row in _rows(label, text, width)]
         if rows:
             yield Content()
