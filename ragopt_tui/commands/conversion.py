@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from ragopt_tui.commands import conversion_estimates as estimates
 from ragopt_tui.commands.following import result_of
 from ragopt_tui.conversion.quantisations import QUANTISATIONS, quantisation
 from ragopt_tui.conversion.starting import (
@@ -28,13 +29,16 @@ def merge(adapters: Sequence[str], onto: str, verify: bool, as_json: bool) -> in
     chosen = [_weighted(text) for text in adapters]
     name = " + ".join(variant.name for variant, _ in chosen)
     pairs = [(variant.id, weight) for variant, weight in chosen]
-    return _finished(start_merge(pairs, name, onto, verify=verify), as_json)
+    about = estimates.of_merging([variant.id for variant, _ in chosen], compared=verify)
+    return _finished(start_merge(pairs, name, onto, verify=verify), as_json, about)
 
 
 def convert(name: str, to: str, verify: bool, as_json: bool) -> int:
     """Make a GGUF file of a variant."""
     variant = _variant(name)
-    return _finished(start_convert(variant.id, variant.name, to.upper(), verify=verify), as_json)
+    about = estimates.of_converting(variant.id, to.upper(), compared=verify)
+    job = start_convert(variant.id, variant.name, to.upper(), verify=verify)
+    return _finished(job, as_json, about)
 
 
 def fetch_converter(as_json: bool) -> int:
@@ -51,7 +55,8 @@ def quantize(
     job = start_quantize(
         variant.id, variant.name, wanted, docs, requantize, verify=verify, texts=docs
     )
-    return _finished(job, as_json)
+    about = estimates.of_path(variant.id, wanted, compared=verify, importance=bool(docs))
+    return _finished(job, as_json, about)
 
 
 def list_quantisations(as_json: bool) -> int:
@@ -83,7 +88,10 @@ def ship(
         verify=verify,
         texts=docs,
     )
-    return _finished(job, as_json)
+    about = estimates.of_path(
+        variant.id, to.upper(), compared=verify, importance=bool(docs), keep=keep
+    )
+    return _finished(job, as_json, about)
 
 
 def export(name: str, folder: str, modelfile: bool, as_json: bool) -> int:
@@ -118,7 +126,7 @@ def _variant(name: str) -> Variant:
     return VariantStore(folders().models).find(name)
 
 
-def _finished(job: Job, as_json: bool) -> int:
-    result = result_of(job)
+def _finished(job: Job, as_json: bool, estimate: str = "") -> int:
+    result = result_of(job, estimate)
     print(json.dumps(result, ensure_ascii=False) if as_json else result["message"])
     return 0

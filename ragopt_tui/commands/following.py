@@ -19,13 +19,15 @@ from ragopt_tui.ui.wording import duration
 _POLL_SECONDS = 0.1
 
 
-def result_of(job: Job) -> dict[str, Any]:
+def result_of(job: Job, estimate: str = "") -> dict[str, Any]:
     """Wait for a job to finish and give its result; an interrupt cancels it.
+
+    `estimate` is said first, where progress is shown: what the job will take.
 
     Raises RagoptError with the reason if it did not finish.
     """
     try:
-        _follow(job)
+        _follow(job, estimate)
     except KeyboardInterrupt:
         cancel(job)
         raise
@@ -36,8 +38,10 @@ def result_of(job: Job) -> dict[str, Any]:
     return result.result or {}
 
 
-def _follow(job: Job) -> None:
+def _follow(job: Job, estimate: str) -> None:
     console = Console(stderr=True)
+    if estimate and console.is_terminal:
+        console.print(estimate, markup=False, highlight=False)
     with Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),

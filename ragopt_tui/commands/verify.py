@@ -13,7 +13,8 @@ from ragopt_tui.models.standing import is_peft_adapter
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.plaintext import one_line
 from ragopt_tui.settings import folders
-from ragopt_tui.verification.checking import parent_of
+from ragopt_tui.ui.wording import time_needed
+from ragopt_tui.verification.checking import comparing_seconds, parent_of
 from ragopt_tui.verification.numbers import histogram_rows, limit, number, worst_first
 from ragopt_tui.verification.report import Report
 from ragopt_tui.verification.starting import indexed, start_comparing_merges, start_verify
@@ -43,7 +44,9 @@ def verify(name: str, against: str, docs: str, as_json: bool) -> int:
         return 0
     other = store.find(against).id if against else ""
     parent = parent_of(store, child, other)
-    result_of(start_verify(child.variant.id, child.variant.name, other, _indexed(docs)))
+    seconds = comparing_seconds(child, parent, store.known(parent.variant.parent))
+    job = start_verify(child.variant.id, child.variant.name, other, _indexed(docs))
+    result_of(job, time_needed(seconds))
     report = stored_report(store, child.variant.id)
     if report is None:
         raise RagoptError(f"The report of {child.variant.name} is gone.", "Verify it again.")

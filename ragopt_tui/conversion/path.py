@@ -8,6 +8,8 @@ from ragopt_tui.models.record import VariantRecord
 _UNQUANTISED: dict[str, OutputType] = {"bf16": "BF16", "fp16": "F16", "fp32": "F32"}
 _BITS = {"F32": 32.0, "F16": 16.0, "BF16": 16.0, "Q8_0": 8.5}
 _ROOM = 1.05
+_COMPARED = 2500 * 4
+"""Bytes of predictions for each token of the vocabulary, while models are compared."""
 
 
 def can_be_shipped(record: VariantRecord) -> bool:
@@ -41,21 +43,34 @@ def steps_between(start: VariantRecord, model: VariantRecord, to: str) -> int:
     return merging + 1 + int(between(model, to) != to)
 
 
-def result_bytes(model: VariantRecord, to: str) -> int:
-    """Estimate the bytes of a model as GGUF of type `to`; of an adapter, give its base."""
-    parameters = model.facts.parameters or model.bytes // 2
-    bits = _BITS[to] if to in _BITS else quantisation(to).bits
-    return int(parameters * bits / 8)
-
-
-def bytes_needed(start: VariantRecord, model: VariantRecord, to: str) -> int:
-    """Estimate the disk that the path takes at its widest, in bytes: all that stands between.
+def result_bytes(start: VariantRecord, model: VariantRecord, to: str) -> int:
+    """Estimate the bytes of a variant as GGUF of type `to`, rather too many than too few.
 
     `model` is the base of an adapter, else `start` itself.
     """
-    total = result_bytes(model, to)
+    parameters = model.facts.parameters or model.bytes // 2
+    bits = _BITS[to] if to in _BITS else quantisation(to).bits
+    return int((parameters + _added(start)) * bits / 8)
+
+
+def _added(start: VariantRecord) -> int:
+    """Give the most parameters that merging an adapter adds: its head, where the base has none."""
+    lora = start.facts.lora
+    return start.facts.parameters or 0 if lora is not None and lora.modules_to_save else 0
+
+
+def bytes_needed(start: VariantRecord, model: VariantRecord, to: str, *, compared: bool) -> int:
+    """Estimate the disk that the path takes at its widest, in bytes: all that stands between.
+
+    `model` is the base of an adapter, else `start` itself. Steps that are `compared` with what
+    they were made from keep predictions for a while.
+    """
+    total = result_bytes(start, model, to)
     if start.variant.kind == "adapter":
-        total += model.bytes
+        parameters = model.facts.parameters or model.bytes // 2
+        total += model.bytes + _added(start) * model.bytes // max(parameters, 1)
     if start.variant.kind != "gguf" and between(model, to) != to:
-        total += result_bytes(model, between(model, to))
+        total += result_bytes(start, model, between(model, to))
+    if compared:
+        total += _COMPARED * (model.facts.vocabulary or 0)
     return int(total * _ROOM)

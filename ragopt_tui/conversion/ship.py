@@ -38,7 +38,7 @@ def ship(
     wanted = to.upper() if to.upper() in OUTPUT_TYPES else quantisation(to).name
     if start.variant.kind not in ("adapter", "base", "merged", "gguf"):
         raise RagoptError(f"{start.variant.name} cannot be made a GGUF file.")
-    model = _check_path(shop, start, wanted)
+    model = _check_path(shop, start, wanted, compared=check is not None)
     walk = _Walk(shop, steps_between(start, model, wanted), keep, check)
     now = start
     if now.variant.kind == "adapter":
@@ -92,11 +92,11 @@ def _cleaned_up(shop: Workshop, id: str, origin: str, between: Sequence[str]) ->
     return record
 
 
-def _check_path(shop: Workshop, start: VariantRecord, to: str) -> VariantRecord:
+def _check_path(shop: Workshop, start: VariantRecord, to: str, *, compared: bool) -> VariantRecord:
     """Give the model that is converted; raises RagoptError if the path does not lead to its end."""
     is_adapter = start.variant.kind == "adapter"
     model = steps.common_base(shop.store, [start]) if is_adapter else start
-    needed = bytes_needed(start, model, to)
+    needed = bytes_needed(start, model, to, compared=compared)
     shop.store.folder.path.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(shop.store.folder.path).free
     if free < needed:

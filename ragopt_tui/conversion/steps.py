@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ragopt_tui.conversion.convert import convert_adapter, convert_model
 from ragopt_tui.conversion.converter import Converter, fetch_converter, find_converter
+from ragopt_tui.conversion.paces import Paces, quantising
 from ragopt_tui.conversion.quantisations import OutputType, quantisation
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.jobs.events import Reporter
@@ -50,6 +51,11 @@ class Workshop:
     settings: Settings
     report: Reporter
     new: set[str] = field(default_factory=set)
+
+    @property
+    def paces(self) -> Paces:
+        """How long steps took here."""
+        return Paces.of(self.folders.data)
 
     def converter(self) -> Converter:
         """Give llama.cpp's converter, fetching it where that was not done; raises RagoptError."""
@@ -87,7 +93,8 @@ def merged(
             shop.report.raise_if_cancelled()
             shop.report.progress("merging", done, total, "bytes")
 
-        merge(_path(base), chosen, folder, tell, onto=Nf4() if onto == "nf4" else None)
+        with shop.paces.measured("merge", base.facts.parameters or 0):
+            merge(_path(base), chosen, folder, tell, onto=Nf4() if onto == "nf4" else None)
 
     name = " + ".join(record.variant.name for record in records)
     template = records[0].chat_template or base.chat_template
@@ -101,7 +108,9 @@ def converted(shop: Workshop, id: str, output: OutputType) -> VariantRecord:
 
     def work(folder: Path) -> None:
         target = folder / f"{id}-{output}.gguf"
-        convert_model(shop.converter(), _path(source), target, output, shop.report)
+        converter = shop.converter()
+        with shop.paces.measured("convert", source.facts.parameters or 0):
+            convert_model(converter, _path(source), target, output, shop.report)
 
     name = f"{source.variant.name} {output}"
     return _made(shop, made, name, "gguf", id, work, source.chat_template)
@@ -128,12 +137,14 @@ def quantised(
     def work(folder: Path) -> None:
         from ragopt_tui.conversion.quantize import quantize
 
-        importance = _importance(shop, source, documents) if documents else None
-        target = folder / f"{id}-{wanted.name}.gguf"
-        quantize(
-            _path(source), target, wanted, shop.report,
-            importance=importance, requantize=requantize,
-        )  # fmt: skip
+        step = quantising(wanted.name, importance=bool(documents))
+        with shop.paces.measured(step, source.facts.parameters or 0):
+            importance = _importance(shop, source, documents) if documents else None
+            target = folder / f"{id}-{wanted.name}.gguf"
+            quantize(
+                _path(source), target, wanted, shop.report,
+                importance=importance, requantize=requantize,
+            )  # fmt: skip
 
     name = source.variant.name.removesuffix(f" {source.facts.quantisation}")
     return _made(shop, made, f"{name} {wanted.name}", "gguf", id, work, source.chat_template)

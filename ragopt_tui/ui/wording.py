@@ -31,6 +31,13 @@ def duration(seconds: float, whole: bool = False) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+def time_needed(seconds: float | None) -> str:
+    """Say how long something takes by what earlier runs of it took; None where there are none."""
+    if seconds is None:
+        return "How long is not known yet: no model of this size ran here."
+    return f"About {duration(seconds, whole=True)}, as earlier runs here took."
+
+
 def when(moment: datetime, now: datetime) -> str:
     """Give a time: `12:00` of today, `14 March, 12:00` of this year, else with its year."""
     time = f"{moment:%H:%M}"

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ragopt_tui.conversion.paces import Paces, compared_size
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.jobs.events import Reporter
 from ragopt_tui.models.record import VariantRecord
 from ragopt_tui.models.standing import came_from, can_be_verified, file_state, standing_of
 from ragopt_tui.models.store import VariantStore
+from ragopt_tui.settings import folders
 from ragopt_tui.verification.report import Report
 from ragopt_tui.verification.words import outcome, remedy
+
+_CUT_SHORT = ("child.loads", "parent.loads")
+"""What is found where a model does not run, which ends the comparison."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,14 @@ def parent_of(store: VariantStore, child: VariantRecord, against: str = "") -> V
     )
 
 
+def comparing_seconds(*variants: VariantRecord | None) -> float | None:
+    """Estimate how long comparing variants takes here, in seconds; None if that is not known.
+
+    Of an adapter its base is to be given too.
+    """
+    return Paces.of(folders().data).expected("compare", compared_size(*variants))
+
+
 def verify_and_keep(
     store: VariantStore,
     child: VariantRecord,
@@ -75,6 +88,9 @@ def verify_and_keep(
 
     states = file_state(child), file_state(parent)
     found = verify(store, child, parent, texts, report)
+    if not any(finding.check in _CUT_SHORT for finding in found.findings):
+        size = compared_size(child, parent, store.known(parent.variant.parent))
+        Paces.of(folders().data).note("compare", size, found.seconds)
     summary = found.summary() | {
         "parent_name": parent.variant.name,
         "state": states[0],

@@ -89,7 +89,7 @@ def test_the_verdict_is_the_exit_code_and_causes_come_first(
     keep(report)
     # The job itself is tested above: here only what is printed of its report.
     monkeypatch.setattr("ragopt_tui.commands.verify.start_verify", lambda *_: None)
-    monkeypatch.setattr("ragopt_tui.commands.verify.result_of", lambda _: {})
+    monkeypatch.setattr("ragopt_tui.commands.verify.result_of", lambda *_: {})
     given, out, _ = said(report.child)
     assert given == code
     assert all(line in out for line in lines)

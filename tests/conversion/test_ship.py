@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ragopt_tui.cli import main
 from ragopt_tui.conversion import steps
+from ragopt_tui.conversion.paces import quantising
 from ragopt_tui.conversion.ship import ship
 from ragopt_tui.conversion.starting import start_ship
 from ragopt_tui.conversion.steps import Workshop
@@ -75,6 +76,9 @@ def test_all_steps_can_be_kept_and_are_not_done_twice(shop: Workshop) -> None:
     again = Workshop(shop.store, shop.folders, shop.settings, shop.report)
     assert ship(again, "terse", "Q4_K_M").variant.id == made.variant.id
     assert not again.new
+    parameters = shop.store.record("builtin").facts.parameters or 0
+    for step in ("merge", "convert", quantising("Q4_K_M", importance=False)):
+        assert shop.paces.expected(step, parameters), step
     assert set(own) == {r.variant.id for r in shop.store.records() if not r.variant.builtin}
 
 

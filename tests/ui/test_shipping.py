@@ -13,6 +13,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
+from ragopt_tui.conversion.paces import Paces
 from ragopt_tui.conversion.quantisations import QUANTISATIONS
 from ragopt_tui.jobs.events import Reporter
 from ragopt_tui.jobs.folder import JobFolder, JobResult, JobSpec
@@ -105,6 +106,22 @@ async def test_types_that_need_importance_are_refused_without_it(disk: None) -> 
         assert app.screen is screen
 
 
+async def test_how_long_it_takes_is_said_by_what_ran_here(disk: None) -> None:
+    put(MISTRAL, ADAPTER)
+    parameters = MISTRAL.facts.parameters or 0
+    paces = Paces.of(folders().data)
+    for step, seconds in (("merge", 125.0), ("convert", 125.0), ("quantise", 300.0)):
+        paces.note(step, parameters, seconds)
+    app = scripted_app()
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await choosing(pilot, "lora")
+        await shown(pilot, "How long is not known yet")
+        await pilot.press("v")
+        await shown(pilot, "About 9 min")
+        choose(screen, "IQ4_XS")
+        await shown(pilot, "How long is not known yet")
+
+
 async def test_a_disk_that_is_too_small_is_said_and_nothing_begins(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -113,7 +130,7 @@ async def test_a_disk_that_is_too_small_is_said_and_nothing_begins(
     app = scripted_app()
     async with app.run_test(size=SIZE) as pilot:
         screen = await choosing(pilot, "lora")
-        await shown(pilot, "! Takes 19.8 GB of disk")
+        await shown(pilot, "! Takes 20.2 GB of disk")
         await pilot.press("enter")
         await pilot.pause()
         assert app.screen is screen

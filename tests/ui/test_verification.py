@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from ragopt_tui.conversion.paces import Paces
 from ragopt_tui.jobs.folder import JobResult
 from ragopt_tui.jobs.job import Job
 from ragopt_tui.models.standing import file_state
+from ragopt_tui.settings import folders
 from ragopt_tui.ui.app import RagoptApp
 from ragopt_tui.ui.screens.models import Models
 from ragopt_tui.ui.screens.pick import Pick
 from ragopt_tui.ui.screens.verification import VerificationReport
-from tests.ui.library_records import put
+from tests.ui.library_records import MISTRAL, put
 from tests.ui.made_reports import BROKEN, DEGRADED, QUANTISED, VERIFIED, keep, put_made, store
 from tests.ui.scripted import ScriptedEngine, scripted_app
 from tests.ui.test_models import machine, marked, opened
@@ -86,6 +88,7 @@ async def test_a_variant_is_compared_with_what_it_was_made_from_or_with_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     put_made()
+    Paces.of(folders().data).note("compare", MISTRAL.facts.parameters or 0, 120.0)
     told: list[Any] = []
 
     def start(*values: Any) -> Job:
@@ -100,6 +103,7 @@ async def test_a_variant_is_compared_with_what_it_was_made_from_or_with_another(
             await pilot.press("ctrl+y")
             await until(pilot, lambda: isinstance(app.screen, Pick))
             await shown(pilot, "fin-qa merged  which it was made from")
+            await shown(pilot, "About 2 min, as earlier runs here took.")
             await pilot.press(*keys)
             await until(pilot, lambda at=against: told and told[-1][2] == at)
             await until(pilot, lambda: app.screen is screen)

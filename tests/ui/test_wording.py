@@ -8,7 +8,16 @@ import pytest
 from rich.cells import cell_len
 
 from ragopt_tui.chat.places import place
-from ragopt_tui.ui.wording import count, day, duration, progress_bar, shorten, speaker, when
+from ragopt_tui.ui.wording import (
+    count,
+    day,
+    duration,
+    progress_bar,
+    shorten,
+    speaker,
+    time_needed,
+    when,
+)
 
 NOW = datetime(2025, 3, 14, 12, 0)
 
@@ -78,3 +87,8 @@ def test_times_name_no_more_of_the_date_than_is_needed(
     moment: datetime, time: str, date: str
 ) -> None:
     assert (when(moment, NOW), day(moment, NOW)) == (time, date)
+
+
+def test_how_long_something_takes_is_said_by_earlier_runs_or_that_there_are_none() -> None:
+    assert time_needed(400.0) == "About 7 min, as earlier runs here took."
+    assert "not known yet" in time_needed(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -9,9 +10,10 @@ from textual.content import Content
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.ui.screens.model_shipping import ModelShippingScreen
-from ragopt_tui.ui.wording import MUTED, shorten
+from ragopt_tui.ui.wording import MUTED, shorten, time_needed
 
 if TYPE_CHECKING:
+    from ragopt_tui.models.record import VariantRecord
     from ragopt_tui.ui.app import RagoptApp
     from ragopt_tui.ui.model_shelf import Entry
 
@@ -31,9 +33,13 @@ class ModelVerifyingScreen(ModelShippingScreen):
         entry = self.marked()
         return entry is not None and entry.standing is not None and bool(entry.standing.verdict)
 
-    def action_verify_variant(self) -> None:
-        """Ask what to compare the marked variant with, first what it was made from, and start."""
+    async def action_verify_variant(self) -> None:
+        """Ask what to compare the marked variant with, first what it was made from, and start.
+
+        How long that takes is said beforehand.
+        """
         from ragopt_tui.ui.screens.pick import Pick
+        from ragopt_tui.verification.checking import comparing_seconds
 
         entry = self.marked()
         if entry is None or not self.can_verify():
@@ -55,7 +61,12 @@ class ModelVerifyingScreen(ModelShippingScreen):
         origins = _origins(entry)
         rows = [_row(each, each.variant.id in origins) for each in parents]
         title = f"Compare {shorten(variant.name, 44)} with"
-        self.app.push_screen(Pick(title, rows, "Enter compares them"), picked)
+        child, parent = entry.record, parents[0].record
+        seconds = await asyncio.to_thread(
+            comparing_seconds, child, parent, self._record(parent.variant.parent)
+        )
+        hint = f"{time_needed(seconds)}\nEnter compares them"
+        self.app.push_screen(Pick(title, rows, hint), picked)
 
     def action_show_report(self) -> None:
         """Show what the verification of the marked variant found."""
@@ -76,6 +87,10 @@ class ModelVerifyingScreen(ModelShippingScreen):
         ]
         origins = _origins(entry)
         return sorted(others, key=lambda each: each.variant.id not in origins)
+
+    def _record(self, id: str) -> VariantRecord | None:
+        entry = self.library.shelf.find(id)
+        return entry.record if entry else None
 
     def _can_merge(self, entry: Entry) -> bool:
         from ragopt_tui.models.standing import is_peft_adapter

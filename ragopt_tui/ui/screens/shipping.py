@@ -16,13 +16,14 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
+from ragopt_tui.conversion.paces import Paces, seconds_needed
 from ragopt_tui.conversion.path import bytes_needed, result_bytes
 from ragopt_tui.conversion.quantisations import QUANTISATIONS, Quantisation
 from ragopt_tui.models.record import VariantRecord
 from ragopt_tui.models.standing import merge_targets_of
 from ragopt_tui.settings import folders
 from ragopt_tui.ui.variant_words import size
-from ragopt_tui.ui.wording import MUTED, shorten
+from ragopt_tui.ui.wording import MUTED, shorten, time_needed
 from ragopt_tui.verification.words import divergence
 
 _USUAL = "Q4_K_M"
@@ -59,6 +60,7 @@ class Shipping(ModalScreen[Shipment | None]):
         super().__init__()
         self._start, self._model, self._docs = start, model, docs
         self._free: int | None = None
+        self._seconds: dict[tuple[str, bool, bool], float | None] = {}
         self._merging = merge_targets_of(start)
         nf4 = bool(self._merging) and (self._merging or {}).get("nearer") == "nf4"
         self._wanted = {"importance": False, "keep": False, "verify": True, "nf4": nf4}
@@ -70,7 +72,7 @@ class Shipping(ModalScreen[Shipment | None]):
             yield Static(f"{name} to GGUF", classes="dialog-title", markup=False)
             heads = f"{'type':<9}{'size':>9}   what 7-8B models lose (KL divergence)"
             yield Static(Content.styled(heads, MUTED))
-            yield OptionList(*(_row(each, self._model) for each in QUANTISATIONS))
+            yield OptionList(*map(self._row, QUANTISATIONS))
             yield Static(id="extras")
             yield Static(id="disk")
             yield Static("Enter starts it · Esc goes back", classes="dialog-hint", markup=False)
@@ -82,7 +84,7 @@ class Shipping(ModalScreen[Shipment | None]):
         choices.highlighted = usual
         choices.focus()
         self._show_extras()
-        self._free = await asyncio.to_thread(_free_bytes)
+        self._free, self._seconds = await asyncio.to_thread(self._look)
         self._show_disk()
 
     def action_switch(self, what: str) -> None:
@@ -100,7 +102,7 @@ class Shipping(ModalScreen[Shipment | None]):
             return
         needed, after = self._bytes(QUANTISATIONS[at])
         said = f"Takes {size(needed)} of disk, then {size(after)}; {size(self._free)} are free."
-        self._say(said, problem=needed > self._free)
+        self._say(f"{said}\n{self._time(QUANTISATIONS[at])}", problem=needed > self._free)
 
     @on(OptionList.OptionSelected)
     def _start_it(self, event: OptionList.OptionSelected) -> None:
@@ -114,8 +116,34 @@ class Shipping(ModalScreen[Shipment | None]):
 
     def _bytes(self, chosen: Quantisation) -> tuple[int, int]:
         """Give the bytes that the way takes at its widest, and those that stay."""
-        needed = bytes_needed(self._start, self._model, chosen.name)
-        return needed, needed if self._wanted["keep"] else result_bytes(self._model, chosen.name)
+        path = self._start, self._model, chosen.name
+        needed = bytes_needed(*path, compared=self._wanted["verify"])
+        stays = bytes_needed(*path, compared=False) if self._wanted["keep"] else result_bytes(*path)
+        return needed, stays
+
+    def _look(self) -> tuple[int, dict[tuple[str, bool, bool], float | None]]:
+        """Give the bytes that are free, and the seconds of each type, compared and with importance."""
+        paces, both = Paces.of(folders().data), (False, True)
+        seconds = {
+            (each.name, compared, importance): seconds_needed(
+                paces, self._start, self._model, each.name, compared=compared, importance=importance
+            )
+            for each in QUANTISATIONS
+            for compared in both
+            for importance in both
+        }
+        return _free_bytes(), seconds
+
+    def _time(self, chosen: Quantisation) -> str:
+        known = self._seconds.get((chosen.name, self._wanted["verify"], self._wanted["importance"]))
+        return time_needed(known)
+
+    def _row(self, each: Quantisation) -> Content:
+        low, high = each.divergence or (None, None)
+        loss = "" if low is None else f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        about = "only with importance (D)" if each.needs_importance else loss or "not published"
+        expected = size(result_bytes(self._start, self._model, each.name))
+        return Content.assemble(f"{each.name:<9}{expected:>9}   ", (about, MUTED))
 
     def _why_not(self, what: str) -> str:
         """Say why something cannot be had, or ""."""
@@ -162,14 +190,6 @@ def _measured(merging: dict[str, Any] | None) -> str:
     both = merging.get("nf4"), merging.get("original")
     nf4, original = (divergence(each) if isinstance(each, float) else "" for each in both)
     return f" (KL {nf4}, else {original})" if nf4 and original else ""
-
-
-def _row(each: Quantisation, model: VariantRecord) -> Content:
-    low, high = each.divergence or (None, None)
-    loss = "" if low is None else f"{low:g}" if low == high else f"{low:g} to {high:g}"
-    about = "only with importance (D)" if each.needs_importance else loss or "not published"
-    expected = size(result_bytes(model, each.name))
-    return Content.assemble(f"{each.name:<9}{expected:>9}   ", (about, MUTED))
 
 
 def _free_bytes() -> int:
