@@ -22,7 +22,13 @@ from ragopt_tui.training.configuration.checks import (
     machine_errors,
     missing_errors,
 )
-from ragopt_tui.training.configuration.config import TrainingConfig, parse_config, write_config
+from ragopt_tui.training.configuration.config import (
+    ConfigError,
+    TrainingConfig,
+    config_errors,
+    parse_config,
+    write_config,
+)
 from ragopt_tui.training.configuration.file import read_text
 from ragopt_tui.training.configuration.planned_base import check_base
 from ragopt_tui.training.configuration.presets import preset, presets
@@ -40,7 +46,8 @@ class Chosen:
 def choose(file: str | None, name: str | None, settings: Sequence[str]) -> Chosen:
     """Read a file or a preset, with settings changed.
 
-    Raises ConfigError for what is wrong in it, RagoptError where neither is given.
+    Raises ConfigError for what is wrong in it, of several mistakes for the last with the others
+    printed; RagoptError where neither is given.
     """
     if name:
         found = preset(name)
@@ -48,6 +55,7 @@ def choose(file: str | None, name: str | None, settings: Sequence[str]) -> Chose
     elif file:
         path = Path(file).expanduser()
         text = read_text(path)
+        _refuse(config_errors(text, file))
         config = parse_config(text, file)
     else:
         raise RagoptError(
@@ -58,6 +66,14 @@ def choose(file: str | None, name: str | None, settings: Sequence[str]) -> Chose
         config = with_settings(config, settings)
     own = [Path(file).expanduser().absolute().parent] if file else []
     return Chosen(with_absolute_paths(config, [*own, Path.cwd()], _ids(config)), text)
+
+
+def _refuse(errors: Sequence[ConfigError]) -> None:
+    """Print all mistakes but the last, which is raised as any other error of a command."""
+    for error in errors[:-1]:
+        print(f"ragopt-tui: {error}", file=sys.stderr)
+    if errors:
+        raise errors[-1]
 
 
 def _ids(config: TrainingConfig) -> set[str]:
@@ -125,11 +141,9 @@ def run_training(chosen: Chosen, detach: bool, as_json: bool) -> int:
     from ragopt_tui.training.runs.starting import start_training
 
     config = chosen.config
-    for error in [*missing_errors(config), *combination_errors(config)]:
-        raise error
+    machine = machine_errors(config, this_machine())
+    _refuse([*missing_errors(config), *combination_errors(config), *machine])
     check_base(config, VariantStore(folders().models))
-    for error in machine_errors(config, this_machine()):
-        raise error
     return _follow(start_training(config, chosen.original), detach, as_json)
 
 

@@ -71,6 +71,26 @@ def test_what_is_wrong_is_said_before_anything_starts(
     assert list_jobs() == []
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("lora:\n  rnk: 4\ntraining: {max_step: 4, seed: x}", ["rnk", "max_step", "seed"]),
+        ("method: full\nquantization: {load_in_8bit: true}", ["data.set is", "load_in_8bit"]),
+    ],
+)
+def test_all_that_is_wrong_is_said_at_once(
+    text: str, told: list[str], tmp_path: Path, capsys: Said
+) -> None:
+    (tmp_path / "run.yml").write_text(text)
+    assert main(["train", str(tmp_path / "run.yml")]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == len(told)
+    for line, part in zip(lines, told, strict=True):
+        assert line.startswith("ragopt-tui: ")
+        assert part in line
+    assert list_jobs() == []
+
+
 def test_nothing_to_train_is_said_so(capsys: Said) -> None:
     for arguments in ([], ["--plan"], ["no-such-file.yml"], ["--preset", "reference-9"]):
         assert main(["train", *arguments]) == 1
