@@ -11,6 +11,7 @@ from typing import Any
 from ragopt_tui.commands.following import result_of
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.checking import start_check
+from ragopt_tui.models.condition import what_helps
 from ragopt_tui.models.copy_job import start_copy
 from ragopt_tui.models.endpoint_server import served_models
 from ragopt_tui.models.inspection import NotAModel
@@ -65,19 +66,24 @@ def add_served(url: str, *, name: str, served: str, key_variable: str, as_json: 
     return _say_added(record.variant, as_json)
 
 
-def add_model(place: str, *, name: str, base: str, copy: bool, as_json: bool) -> int:
+def add_model(
+    place: str, *, name: str, base: str, copy: bool, template: str = "", as_json: bool
+) -> int:
     """Put a folder, an adapter or a GGUF file into the library, or copy it there.
 
-    Of a folder that is no model itself, all models in it are added.
+    `template` is a file with its chat template. Of a folder that is no model itself, all models
+    in it are added.
     """
     store = _store()
     parent = known_variant(store, base).id if base else ""
     path = Path(place)
+    jinja = _read_template(Path(template)) if template else ""
     if copy:
         result = result_of(start_copy(path.expanduser(), name, parent))
-        return _say_added(store.record(result["variant"]).variant, as_json)
+        return _say_added(_with_template(store, result["variant"], jinja), as_json)
     try:
-        return _say_added(store.add(path, name=name, parent=parent).variant, as_json)
+        added = store.add(path, name=name, parent=parent).variant
+        return _say_added(_with_template(store, added.id, jinja), as_json)
     except NotAModel:
         if not path.expanduser().is_dir():
             raise
@@ -156,6 +162,18 @@ def restore_model(id: str, as_json: bool) -> int:
     return _say_added(record.variant, as_json)
 
 
+def _read_template(file: Path) -> str:
+    try:
+        return file.expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise RagoptError(f"The chat template {file} cannot be read: {reason}.") from error
+
+
+def _with_template(store: VariantStore, id: str, jinja: str) -> Variant:
+    return (store.set_chat_template(id, jinja) if jinja else store.record(id)).variant
+
+
 def _only_model(url: str, key_variable: str) -> str:
     served = served_models(endpoint_url(url), key_variable)
     if len(served) == 1:
@@ -193,7 +211,8 @@ def _say(values: dict[str, Any], sentence: str, as_json: bool) -> None:
 
 
 def _say_added(variant: Variant, as_json: bool) -> int:
-    sentence = f"{variant.id}: {variant.name} is in the library. {variant.problem}"
+    lacking = f"{variant.problem} {what_helps(variant)}"
+    sentence = f"{variant.id}: {variant.name} is in the library. {lacking}".rstrip()
     values = {"variant": variant.id, "name": variant.name, "problem": variant.problem}
     _say(values, sentence, as_json)
     if variant.parent and variant.kind != "adapter" and not as_json and not variant.problem:

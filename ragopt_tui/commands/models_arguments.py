@@ -68,6 +68,12 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
         default="",
         help="what an adapter sits on (default: as it says)",
     )
+    parser.add_argument(
+        "--chat-template",
+        metavar="FILE",
+        default="",
+        help="a Jinja template, for a model that brings none",
+    )
     parser.add_argument("--served", metavar="NAME", default="", help="which of the server's models")
     parser.add_argument(
         "--key-variable",
@@ -105,6 +111,7 @@ def _add(options: argparse.Namespace) -> int:
         name=options.name,
         base=options.base,
         copy=options.copy,
+        template=options.chat_template,
         as_json=options.json,
     )
 

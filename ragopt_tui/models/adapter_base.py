@@ -52,6 +52,12 @@ def fitting_base(adapter: VariantRecord, bases: Iterable[VariantRecord]) -> Vari
     raise NoBase(no_base(adapter), "Add its base, or name the model that it was trained on.")
 
 
+def can_carry(base: VariantRecord, adapter: VariantRecord) -> bool:
+    """Whether all tensors of an adapter fit a base, by their names and shapes."""
+    path = adapter.variant.path
+    return path is not None and _carries(base, path) and not mismatch(path, base)
+
+
 def no_base(adapter: VariantRecord) -> str:
     """Say that the base of an adapter is unknown."""
     named = adapter.facts.lora.base if adapter.facts.lora else ""

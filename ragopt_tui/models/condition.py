@@ -9,6 +9,9 @@ from pathlib import Path
 from ragopt_tui.models.adapter_base import no_base
 from ragopt_tui.models.inspection_adapter import ADAPTER_CONFIG
 from ragopt_tui.models.record import VariantRecord
+from ragopt_tui.models.variant import Variant
+
+_NO_TEMPLATE = "has no chat template"
 
 Known = Callable[[str], VariantRecord | None]
 
@@ -18,7 +21,7 @@ def problem_of(record: VariantRecord, known: Known) -> str:
     variant = record.variant
     if variant.problem or variant.path is None or variant.builtin:
         return variant.problem
-    return weights_problem(record, known) or _template(record, known)
+    return weights_problem(record, known) or template_problem(record, known)
 
 
 def weights_problem(record: VariantRecord, known: Known) -> str:
@@ -28,6 +31,25 @@ def weights_problem(record: VariantRecord, known: Known) -> str:
         return variant.problem
     missing = _missing(record, variant.path)
     return missing or (_of_base(record, known) if variant.kind == "adapter" else "")
+
+
+def template_problem(record: VariantRecord, known: Known) -> str:
+    """Say in a sentence that neither a variant nor its base brings a chat template, or ""."""
+    base = known(record.variant.parent) if record.variant.kind == "adapter" else None
+    for each in (record, base):
+        if each is not None and (each.chat_template or each.facts.own_chat_template):
+            return ""
+    return f"{record.variant.name} {_NO_TEMPLATE}: how to talk to it is unknown. Give it one."
+
+
+def what_helps(variant: Variant) -> str:
+    """Say how to give a variant the base or the chat template without which it cannot answer, or ""."""
+    add = f"`ragopt-tui models add {variant.path}"
+    if variant.problem and variant.kind == "adapter" and not variant.parent:
+        return f"{add} --base VARIANT` says what it sits on."
+    if _NO_TEMPLATE in variant.problem:
+        return f"{add} --chat-template FILE` does."
+    return ""
 
 
 def _missing(record: VariantRecord, path: Path) -> str:
@@ -59,11 +81,3 @@ def _of_base(record: VariantRecord, known: Known) -> str:
     path = base.variant.path
     problem = base.variant.problem or (path and not base.variant.builtin and _missing(base, path))
     return f"Its base {base.variant.name} cannot answer: {problem}" if problem else ""
-
-
-def _template(record: VariantRecord, known: Known) -> str:
-    base = known(record.variant.parent) if record.variant.kind == "adapter" else None
-    for each in (record, base):
-        if each is not None and (each.chat_template or each.facts.own_chat_template):
-            return ""
-    return f"{record.variant.name} has no chat template: how to talk to it is unknown. Give it one."

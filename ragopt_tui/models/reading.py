@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.models.adapter_base import AnotherBase, NoBase, fitting_base
-from ragopt_tui.models.condition import Known, problem_of
+from ragopt_tui.models.adapter_base import AnotherBase, NoBase, can_carry, fitting_base
+from ragopt_tui.models.condition import Known, problem_of, what_helps
 from ragopt_tui.models.generation_settings import GenerationSettings
 from ragopt_tui.models.inspection import RECORD_FILE, absolute, inspect
 from ragopt_tui.models.library_folder import LibraryFolder, is_id
@@ -84,7 +84,8 @@ class VariantReader:
         if variant.problem:
             kept = self.known(variant.id) is not None
             check = f"; `ragopt-tui models check {variant.id}` looks at it again" if kept else ""
-            raise RagoptError(variant.problem, f"Mend it or choose another{check}.")
+            mend = what_helps(variant) or f"Mend it or choose another{check}."
+            raise RagoptError(variant.problem, mend)
         return variant
 
     def lineage(self) -> tuple[Branch, ...]:
@@ -94,6 +95,11 @@ class VariantReader:
     def dependents(self, id: str) -> list[Variant]:
         """Give the adapters that cannot answer without the variant."""
         return [each for each in self.variants() if each.kind == "adapter" and each.parent == id]
+
+    def bases_for(self, id: str) -> list[Variant]:
+        """Give the variants that an adapter fits by the shapes of its tensors."""
+        adapter, records = self.record(id), self.records()
+        return [each.variant for each in records if can_carry(each, adapter)]
 
     def from_builtin(self, variant: Variant) -> bool:
         """Whether a variant is the built-in model or was made from it, and is asked as it is."""

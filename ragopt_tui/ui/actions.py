@@ -152,6 +152,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("tag_variant", "Tags", "models", "ctrl+t", "Words to find it by."),
     Action("note_variant", "Note", "models", "ctrl+o", "Whatever you want to keep."),
     Action("template_variant", "Chat template", "models", "", "Where a model brings none."),
+    Action("base_variant", "Base of an adapter", "models", "", "Where it names none."),
     Action("check_variant", "Check", "models", "ctrl+k", "Hashes, headers, NaN."),
     Action("scan_models", "Find models", "models", "", "In the Hugging Face cache."),
     Action("push_variant", "Put on the hub", "models", "", "Into a private repository."),

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from ragopt_tui.cli import main
+from ragopt_tui.errors import RagoptError
 from ragopt_tui.jobs import supervisor
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
@@ -97,6 +98,35 @@ def test_what_is_added_is_referred_to_or_copied(tiny: Path, said: Callable[..., 
     assert path is not None
     assert path.is_relative_to(folders().models)
     assert (path / WEIGHTS).read_bytes() == (tiny / WEIGHTS).read_bytes()
+
+
+def test_what_a_model_lacks_is_asked_for_and_given_when_it_is_added_again(
+    tmp_path: Path, said: Callable[..., Any]
+) -> None:
+    files = folder_model()
+    template = files.pop("chat_template.jinja")
+    silent = written(tmp_path / "silent", files)
+    jinja = tmp_path / "chat.jinja"
+    jinja.write_bytes(template)
+    add = f"`ragopt-tui models add {silent} --chat-template FILE` does."
+    assert f"silent has no chat template: how to talk to it is unknown. Give it one. {add}" in said(
+        "add", str(silent)
+    )
+    with pytest.raises(RagoptError, match="has no chat template") as told:
+        library().answering("silent")
+    assert told.value.hint == add
+    missing = str(tmp_path / "none.jinja")
+    assert "none.jinja cannot be read" in said(
+        "add", str(silent), "--chat-template", missing, code=1
+    )
+    assert said("add", str(silent), "--chat-template", str(jinja)) == (
+        "silent: silent is in the library.\n"
+    )
+    assert library().record("silent").chat_template == template.decode()
+    lora = written(tmp_path / "lora", adapter_model("me/elsewhere"))
+    assert f"`ragopt-tui models add {lora} --base VARIANT` says what it sits on." in said(
+        "add", str(lora)
+    )
 
 
 def test_of_a_folder_all_models_in_it_are_added(tmp_path: Path, said: Callable[..., Any]) -> None:

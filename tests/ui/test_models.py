@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 from textual import events
@@ -21,6 +22,7 @@ from ragopt_tui.ui.app import RagoptApp
 from ragopt_tui.ui.screens.confirm import Confirm
 from ragopt_tui.ui.screens.models import Models
 from ragopt_tui.ui.widgets.model_tree import ModelTree
+from tests.models.tiny_models import adapter_folder, base_folder
 from tests.ui.kept import kept
 from tests.ui.library_records import ADAPTER, BUILTIN, GONE, MISTRAL, SERVED, many, put
 from tests.ui.scripted import QUESTION, ScriptedEngine, events_of, quotes_answer, scripted_app
@@ -376,6 +378,37 @@ async def test_a_chat_template_is_given_to_a_model_that_brings_none() -> None:
         await until(pilot, lambda: store().record("mistral-7b").chat_template == "{{ x }}")
         await shown(pilot, "given by you")
         assert not screen.marked().variant.problem
+
+
+async def test_choosing_a_model_without_chat_template_asks_for_one() -> None:
+    put(replace(MISTRAL, facts=replace(MISTRAL.facts, own_chat_template=False)), GONE)
+    app = scripted_app()
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await marked(pilot, "workshop")
+        await pilot.press("enter")
+        await shown(pilot, "Chat template of Mistral 7B")
+        await pilot.press(*"{{ x }}", "ctrl+s")
+        await until(pilot, lambda: store().record("mistral-7b").chat_template == "{{ x }}")
+
+
+async def test_choosing_an_adapter_that_names_no_base_asks_what_it_sits_on(tmp_path: Path) -> None:
+    store().add(base_folder(tmp_path / "narrow"), name="Narrow [1]")
+    store().add(base_folder(tmp_path / "wide", hidden=16), name="Wide")
+    store().add(adapter_folder(tmp_path / "lora", ""), name="Nameless")
+    app = scripted_app()
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        screen = await opened(pilot, 6)
+        await pilot.press(*"nameless")
+        await until(pilot, lambda: screen.query_one(OptionList).option_count == 1)
+        await pilot.press("enter")
+        await shown(pilot, "What Nameless sits on")
+        assert "Wide" not in screen_text(app)
+        await pilot.press("enter")
+        await shown(pilot, "Nameless sits on Narrow [1].")
+        assert (store().find("nameless").parent, store().find("nameless").problem) == (
+            "narrow-1",
+            "",
+        )
 
 
 async def test_answers_are_headed_by_the_name_that_the_library_has_for_who_gave_them() -> None:

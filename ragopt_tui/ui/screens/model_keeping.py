@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.screen import Screen
@@ -70,6 +71,14 @@ class ModelKeepingScreen(Screen[str | None]):
                 "keeps this Jinja template; an empty one leaves it to the model's own",
                 lambda s, text: s.set_chat_template(id, text),
             )
+
+    def action_base_variant(self) -> None:
+        """Ask what the marked adapter sits on."""
+        entry = self._mine()
+        if entry is None or entry.variant.kind != "adapter" or entry.variant.path is None:
+            self.notify("This one is no adapter.")
+        else:
+            self.run_worker(self._choose_base(entry, entry.variant.path), group="change")
 
     def action_set_variant(self) -> None:
         """Ask for the settings."""
@@ -163,6 +172,46 @@ class ModelKeepingScreen(Screen[str | None]):
                 self.change(lambda store: change(store, typed))
 
         self.app.push_screen(Lines(title, text, hint), given)
+
+    def ask_for_what_lacks(self, entry: Entry) -> bool:
+        """Ask for the chat template or the base without which a variant cannot answer.
+
+        Gives False where it is something else that keeps it from answering.
+        """
+        from ragopt_tui.models.condition import template_problem
+
+        def known(id: str) -> VariantRecord | None:
+            found = self.library.shelf.find(id)
+            return found.record if found else None
+
+        variant = entry.variant
+        if variant.kind == "adapter" and not variant.parent and variant.path is not None:
+            self.action_base_variant()
+        elif variant.problem == template_problem(entry.record, known):
+            self.action_template_variant()
+        else:
+            return False
+        return True
+
+    async def _choose_base(self, entry: Entry, path: Path) -> None:
+        from textual.content import Content
+
+        from ragopt_tui.ui.screens.pick import Pick
+
+        variant = entry.variant
+        bases = await self.library.look(lambda store: store.bases_for(variant.id))
+        if not bases:
+            self.notify(f"{variant.problem} No model here fits it.", markup=False)
+            return
+
+        def picked(at: int | None) -> None:
+            if at is not None:
+                said = f"{variant.name} sits on {bases[at].name}."
+                self.change(lambda store: store.add(path, parent=bases[at].id), said)
+
+        rows = [Content(shorten(base.name, 60)) for base in bases]
+        title = f"What {shorten(variant.name, 40)} sits on"
+        self.app.push_screen(Pick(title, rows, "Enter puts it there"), picked)
 
     def _remove(self, entry: Entry) -> None:
         said = f"Removed: {shorten(entry.variant.name, 60)}. Ctrl+Z brings it back."
