@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers.utils.logging import disable_progress_bar
 
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.generation_settings import Precision
@@ -16,6 +17,8 @@ from ragopt_tui.models.machine import fast_bfloat16
 
 # It would tell on import what else could be installed, and with each product that it is in float16.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+# In a log, a bar is what a process that is killed seems to have said last.
+disable_progress_bar()  # type: ignore[no-untyped-call]
 
 LOADING_ERRORS = (OSError, ValueError, KeyError, TypeError, ImportError, SafetensorError)
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}

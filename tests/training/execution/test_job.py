@@ -83,7 +83,9 @@ def test_a_run_leaves_an_adapter_that_explains_itself_and_curves(
     points = events(made["job"], "train")
     assert [each["step"] for each in points] == list(range(1, STEPS + 1))
     assert points[-1]["loss"] < points[0]["loss"]
-    assert "grad_norm" not in capfd.readouterr().out
+    printed = capfd.readouterr()
+    assert "grad_norm" not in printed.out
+    assert "Loading weights" not in printed.err
     assert all(each["tokens"] > 0 and each["host_bytes"] > 0 for each in points)
     assert [each["step"] for each in events(made["job"], "evaluation")] == [4, 8, 12]
     samples = events(made["job"], "sample")
