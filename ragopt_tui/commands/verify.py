@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ragopt_tui.commands.following import result_of
+from ragopt_tui.conversion.paces import comparing_seconds
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.models.standing import is_peft_adapter
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.plaintext import one_line
 from ragopt_tui.settings import folders
 from ragopt_tui.ui.wording import time_needed
-from ragopt_tui.verification.checking import comparing_seconds, parent_of
+from ragopt_tui.verification.checking import parent_of
 from ragopt_tui.verification.numbers import histogram_rows, limit, number, worst_first
 from ragopt_tui.verification.report import Report
 from ragopt_tui.verification.starting import indexed, start_comparing_merges, start_verify

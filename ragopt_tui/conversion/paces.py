@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ragopt_tui.conversion.path import between
 from ragopt_tui.models.record import VariantRecord
+from ragopt_tui.settings import folders
 
 _KEPT = 24
 _START_SECONDS = 5.0
@@ -82,6 +83,14 @@ class Paces:
 def compared_size(*records: VariantRecord | None) -> int:
     """Give the size by which comparing is estimated: the parameters of the largest of variants."""
     return max((each.facts.parameters or 0 for each in records if each is not None), default=0)
+
+
+def comparing_seconds(*variants: VariantRecord | None) -> float | None:
+    """Estimate how long comparing variants takes here, in seconds; None if that is not known.
+
+    Of an adapter its base is to be given too.
+    """
+    return Paces.of(folders().data).expected("compare", compared_size(*variants))
 
 
 def quantising(to: str, *, importance: bool) -> str:

@@ -12,6 +12,7 @@ from ragopt_tui.conversion.path import between, bytes_needed, steps_between
 from ragopt_tui.conversion.quantisations import OUTPUT_TYPES, quantisation
 from ragopt_tui.conversion.steps import Check, Onto, Workshop
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.models.memory import size_text
 from ragopt_tui.models.record import VariantRecord
 
 _INTERMEDIATE = "intermediate"
@@ -37,7 +38,12 @@ def ship(
     start = steps.check_step(shop, id)
     wanted = to.upper() if to.upper() in OUTPUT_TYPES else quantisation(to).name
     if start.variant.kind not in ("adapter", "base", "merged", "gguf"):
-        raise RagoptError(f"{start.variant.name} cannot be made a GGUF file.")
+        raise RagoptError(
+            f"{start.variant.name} cannot be made a GGUF file.",
+            "Adapters with their base, models in 16 or 32 bits and GGUF files in these can.",
+        )
+    if start.variant.kind == "gguf" and start.facts.quantisation != wanted:
+        steps.check_quantisable(start, wanted)
     model = _check_path(shop, start, wanted, compared=check is not None)
     walk = _Walk(shop, steps_between(start, model, wanted), keep, check)
     now = start
@@ -101,8 +107,8 @@ def _check_path(shop: Workshop, start: VariantRecord, to: str, *, compared: bool
     free = shutil.disk_usage(shop.store.folder.path).free
     if free < needed:
         raise RagoptError(
-            f"The way to {to} needs about {needed / 1e9:.1f} GB; {shop.store.folder.path} has "
-            f"{free / 1e9:.1f} GB.",
+            f"The way to {to} needs about {size_text(needed)}; {shop.store.folder.path} has "
+            f"{size_text(free)}.",
             "Free some space, or set RAGOPT_HOME to a larger disk.",
         )
     if start.variant.kind != "gguf":

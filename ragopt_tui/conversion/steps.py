@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ragopt_tui.conversion.convert import convert_adapter, convert_model
 from ragopt_tui.conversion.converter import Converter, fetch_converter, find_converter
 from ragopt_tui.conversion.paces import Paces, quantising
-from ragopt_tui.conversion.quantisations import OutputType, quantisation
+from ragopt_tui.conversion.quantisations import OUTPUT_TYPES, OutputType, quantisation
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.jobs.events import Reporter
 from ragopt_tui.models.inspection import OWN_FILES
@@ -104,6 +104,11 @@ def merged(
 def converted(shop: Workshop, id: str, output: OutputType) -> VariantRecord:
     """Convert a base or merged model to GGUF; raises RagoptError."""
     source = shop.store.record(id)
+    if source.facts.format == "gguf":
+        raise RagoptError(
+            f"{source.variant.name} is a GGUF file already.",
+            f"`ragopt-tui quantize {id} --to …` writes it in fewer bits.",
+        )
     made = {"step": "convert", "of": id, "output": output, "state": _state([source])}
 
     def work(folder: Path) -> None:
@@ -125,6 +130,7 @@ def quantised(
     Raises RagoptError.
     """
     source, wanted = shop.store.record(id), quantisation(to)
+    check_quantisable(source, wanted.name, requantize=requantize)
     texts = hashlib.sha256("\0".join(documents).encode()).hexdigest() if documents else ""
     made = {
         "step": "quantise",
@@ -171,6 +177,22 @@ def check_step(shop: Workshop, id: str) -> VariantRecord:
     return record
 
 
+def check_quantisable(source: VariantRecord, to: str, *, requantize: bool = False) -> None:
+    """Raise RagoptError unless a variant is a GGUF model that quantising may start from."""
+    name, id = source.variant.name, source.variant.id
+    if source.variant.kind == "adapter" or source.facts.format != "gguf":
+        raise RagoptError(
+            f"{name} is no GGUF model, which quantising starts from.",
+            f"`ragopt-tui ship {id} --to {to}` converts it first.",
+        )
+    stored = source.facts.quantisation
+    if stored and stored not in OUTPUT_TYPES[:-1] and not requantize:
+        raise RagoptError(
+            f"{name} is quantised already ({stored}): doing that twice loses more.",
+            "Start from what it was made from, or `ragopt-tui quantize` it with `--requantize`.",
+        )
+
+
 def _made(
     shop: Workshop,
     made: dict[str, Any],
@@ -204,7 +226,10 @@ def common_base(store: VariantStore, adapters: Sequence[VariantRecord]) -> Varia
     """Give the base of adapters; raises RagoptError unless all can be merged into one."""
     for record in adapters:
         if record.variant.kind != "adapter":
-            raise RagoptError(f"{record.variant.name} is no adapter: there is nothing to merge.")
+            raise RagoptError(
+                f"{record.variant.name} is no adapter: there is nothing to merge.",
+                "Name adapters; the library knows the base of each.",
+            )
         if record.variant.problem:
             raise RagoptError(f"{record.variant.name} cannot be used: {record.variant.problem}")
         if record.facts.format == "gguf":

@@ -65,14 +65,6 @@ def parent_of(store: VariantStore, child: VariantRecord, against: str = "") -> V
     )
 
 
-def comparing_seconds(*variants: VariantRecord | None) -> float | None:
-    """Estimate how long comparing variants takes here, in seconds; None if that is not known.
-
-    Of an adapter its base is to be given too.
-    """
-    return Paces.of(folders().data).expected("compare", compared_size(*variants))
-
-
 def verify_and_keep(
     store: VariantStore,
     child: VariantRecord,

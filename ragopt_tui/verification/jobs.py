@@ -12,6 +12,7 @@ from typing import Any
 from ragopt_tui.conversion import jobs as making
 from ragopt_tui.conversion.steps import Check, Workshop
 from ragopt_tui.jobs.events import Reporter
+from ragopt_tui.models.memory import size_text
 from ragopt_tui.models.record import VariantRecord
 from ragopt_tui.models.standing import Standing, file_state, standing_of
 from ragopt_tui.verification.checking import Checking, parent_of, verify_and_keep
@@ -91,7 +92,7 @@ def _made(step: _Step, parameters: dict[str, Any], report: Reporter) -> dict[str
         "bytes": record.bytes,
         "verdict": standing.verdict,
         "divergence": standing.divergence,
-        "message": f"{record.variant.name} is in the library: {record.bytes / 1e9:.2f} GB."
+        "message": f"{record.variant.name} is in the library: {size_text(record.bytes)}."
         f"{_compared(standing)}",
     }
 

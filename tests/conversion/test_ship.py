@@ -157,7 +157,7 @@ def test_a_disk_that_is_too_small_is_said_before_work_starts(
 ) -> None:
     small = type("Usage", (), {"free": 10_000_000})()
     monkeypatch.setattr(shutil, "disk_usage", lambda path: small)
-    with pytest.raises(RagoptError, match=r"needs about 0\.2"):
+    with pytest.raises(RagoptError, match=r"needs about \d+ MB; .* has 10 MB"):
         ship(shop, "terse", "Q4_K_M")
     assert not shop.new
 
@@ -192,3 +192,28 @@ def test_a_source_that_is_deleted_meanwhile_is_named(shop: Workshop, tmp_path: P
     shutil.rmtree(folder)
     with pytest.raises(RagoptError, match="gone"):
         ship(shop, "gone", "Q8_0")
+
+
+def test_what_a_step_cannot_start_from_is_said_with_the_way_that_leads_there(
+    shop: Workshop,
+) -> None:
+    cases = [
+        (lambda: steps.converted(shop, "builtin-q8_0", "F16"), "GGUF file already", "quantize"),
+        (
+            lambda: steps.quantised(shop, "builtin", "Q4_0"),
+            "no GGUF model",
+            "ship builtin --to Q4_0",
+        ),
+        (lambda: steps.quantised(shop, "terse", "Q4_0"), "no GGUF model", "ship terse --to Q4_0"),
+        (lambda: steps.quantised(shop, "builtin-q8_0", "Q4_0"), "already .Q8_0.", "--requantize"),
+        (lambda: ship(shop, "builtin-q8_0", "Q4_0"), "already .Q8_0.", "--requantize"),
+        (lambda: ship(shop, "quotes", "Q4_0"), "quotes cannot be made", "Adapters"),
+        (lambda: steps.merged(shop, [("builtin", 1.0)]), "is no adapter", "Name adapters"),
+    ]
+    for step, sentence, hint in cases:
+        with pytest.raises(RagoptError, match=sentence) as raised:
+            step()
+        assert hint in raised.value.hint
+    assert not shop.new
+    made = steps.quantised(shop, "builtin-q8_0", "Q4_0", requantize=True)
+    assert made.facts.quantisation == "Q4_0"

@@ -38,8 +38,8 @@ class ModelVerifyingScreen(ModelShippingScreen):
 
         How long that takes is said beforehand.
         """
+        from ragopt_tui.conversion.paces import comparing_seconds
         from ragopt_tui.ui.screens.pick import Pick
-        from ragopt_tui.verification.checking import comparing_seconds
 
         entry = self.marked()
         if entry is None or not self.can_verify():
