@@ -38,10 +38,11 @@ class Picture:
 
     def scale(self, columns: int) -> Scale:
         """Give the axis over all that is within the window, drawn in `columns` of dots."""
-        shown = (column for line in self.lines for column in line.columns)
+        shown = [column for line in self.lines for column in line.columns]
         inside = [column for column in shown if 0 <= column.at < columns]
+        # Between two points a line goes through the window with neither of them in it.
         return scale_over(
-            (value for column in inside for value in (column.low, column.high)), self.log
+            (value for column in inside or shown for value in (column.low, column.high)), self.log
         )
 
 

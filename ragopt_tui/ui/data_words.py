@@ -21,7 +21,7 @@ _LABEL, _BAR, _LONGEST, _FIRST = 12, 30, 400, 8
 
 def set_row(record: DataSetRecord, width: int, now: datetime) -> Content:
     """Draw a data set as a row: its name, rows, format and when it came."""
-    right = f"{record.count:>8,} {shorten(record.format, 15):<15}"
+    right = f"{record.count:>8,} {shorten(record.format, 17):<17}"
     moment = f"{when(datetime.fromtimestamp(record.created), now):>16}" if width >= 64 else ""
     room = max(8, width - len(right) - len(moment) - 2)
     return Content.assemble(f"{shorten(record.name, room):<{room}} ", right, (moment, MUTED))

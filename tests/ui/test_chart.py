@@ -52,6 +52,12 @@ def test_a_window_keeps_the_neighbours_so_that_the_line_goes_on_to_the_edge() ->
     assert columns[-1].at > 10
 
 
+def test_a_line_that_only_passes_through_the_window_has_an_axis_of_its_own_values() -> None:
+    columns = reduced([50, 100], [0.004, 0.006], Window(60, 90), 40)
+    through = DrawnLine("evaluation", 0, "line", "", columns, None)
+    assert Picture("Loss", Window(60, 90), (through,)).scale(40) == Scale(0.004, 0.006)
+
+
 @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=200))
 def test_every_dot_stands_for_a_value_and_every_value_has_its_dot(values: list[float]) -> None:
     width, rows = 60, 12
