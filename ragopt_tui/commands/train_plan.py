@@ -8,7 +8,7 @@ from ragopt_tui.models.memory import size_text
 from ragopt_tui.plaintext import one_line
 from ragopt_tui.training.planning.fitting import Fit
 from ragopt_tui.training.planning.plan import Plan, method_name
-from ragopt_tui.ui.wording import duration
+from ragopt_tui.ui.wording import count, duration
 
 _LABEL = 12
 _LONGEST = 2000
@@ -69,10 +69,11 @@ def _data(plan: Plan) -> Iterator[tuple[str, str]]:
         f", {about}{rows.tokens:,} tokens, the longest {rows.longest:,}" if rows.lengths else ""
     )
     kept = f", {rows.validation_rows:,} to evaluate" if rows.validation_rows else ""
-    yield "data", f"{rows.rows:,} rows to train on{kept}{tokens}"
+    yield "data", f"{count(rows.rows, 'row')} to train on{kept}{tokens}"
     if steps is not None:
-        told = f"{steps.total:,} of {steps.rows_per_step:,} rows, {steps.epochs:,.3g} epochs"
-        more = f"{steps.evaluations:,} evaluations, {steps.checkpoints:,} checkpoints"
+        epochs = f"{steps.epochs:,.3g} {'epoch' if steps.epochs == 1 else 'epochs'}"
+        told = f"{steps.total:,} of {count(steps.rows_per_step, 'row')}, {epochs}"
+        more = f"{count(steps.evaluations, 'evaluation')}, {count(steps.checkpoints, 'checkpoint')}"
         yield "steps", f"{told}, {more}"
         if steps.tokens:
             yield "tokens", f"{about}{steps.tokens:,} in all"

@@ -74,7 +74,7 @@ def _told(
         available=available,
         format=read.format,
         columns=read.columns,
-        rows={split: len(splits[split]) for split in SPLITS},
+        rows={split: len(splits.get(split, ())) for split in SPLITS},
         sample=tuple(example.to_json() for example in shown),
         left_out=len(read.problems),
         problems=tuple(read.problems[:_SHOWN_PROBLEMS]),

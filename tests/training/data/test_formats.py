@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pyarrow import ipc, parquet
 
 from ragopt_tui.errors import RagoptError
+from ragopt_tui.training.data.checking import check
 from ragopt_tui.training.data.detection import Layout
 from ragopt_tui.training.data.example import Evidence, Example, Message, Problem
 from ragopt_tui.training.data.formats import FORMATS
@@ -211,6 +212,9 @@ def test_text_is_read_from_rows_and_from_documents_piece_by_piece(tmp_path: Path
     ]
     assert found.splits["train"][2].place == "q4.md, line 7"
     assert [problem.place for problem in found.problems] == ["broken.pdf"]
+    checked = check(Request(str(docs)))
+    assert (checked.problem, checked.left_out) == ("", 1)
+    assert checked.rows == {"train": 3, "validation": 0, "test": 0}
 
 
 def test_a_folder_of_data_files_has_its_splits_by_their_names(tmp_path: Path) -> None:

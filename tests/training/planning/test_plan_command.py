@@ -48,6 +48,10 @@ def test_a_file_is_read_with_paths_from_its_own_folder(tmp_path: Path, capsys: S
     assert main(["train", str(file), "--plan"]) == 0
     said = capsys.readouterr().out
     assert "9 rows to train on, 1 to evaluate" in said
+    steps = ["training.max_steps=5", "training.eval_steps=0", "training.save_steps=0"]
+    options = [part for step in steps for part in ("--set", step)]
+    assert main(["train", str(file), "--plan", *options]) == 0
+    assert "5 of 2 rows, 1 epoch, 0 evaluations, " in capsys.readouterr().out
     assert "not known before the first steps" in said
 
 
