@@ -67,9 +67,7 @@ class Models(ModelVerifyingScreen):
 
     def on_mount(self) -> None:
         """List what is known, stand on the variant that answers, and look for what is new."""
-        shown = self.query_one(OptionList)
-        shown.can_focus = False
-        self.watch(shown, "show_vertical_scrollbar", self._scrolls, init=False)
+        self.query_one(OptionList).can_focus = False
         self.library.changed.subscribe(self, self._show)
         self.library.working.subscribe(self, self._show_jobs)
         self._show_jobs(self.library.jobs.running)
@@ -155,14 +153,6 @@ class Models(ModelVerifyingScreen):
             await self.library.load()
         except RagoptError as error:
             self.notify(str(error), severity="error", markup=False)
-
-    def _scrolls(self) -> None:
-        self.call_after_refresh(self._fit_beside_scrollbar)
-
-    def _fit_beside_scrollbar(self) -> None:
-        # Filling the list takes its scrollbar away and brings it back.
-        if self._room != self.query_one(OptionList).scrollable_content_region.width:
-            self._fit()
 
     def _fit(self) -> None:
         marked = self.marked()
