@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.sync import synchronise
 from ragopt_tui.models.generation_settings import GenerationSettings
 from ragopt_tui.models.memory_requests import asking_for_memory
+from ragopt_tui.models.safetensors_header import read_safetensors_header
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import folders
-from tests.chat.made_variants import gguf_with_a_token_twice, gguf_with_nan
+from tests.chat.made_variants import FOLDER, GGUF, gguf_with_a_token_twice, gguf_with_nan
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 QUESTION = {"question": "What was net revenue in fiscal 2023?", "passages": 2}
@@ -92,6 +94,48 @@ async def test_a_model_of_nan_is_named_and_marked_and_the_engine_lives(
     answer = await client.call("ask", QUESTION | {"variant": "quotes"})
     assert "$4.2 billion" in Answer.from_json(answer).text
     assert client.pid == before
+
+
+async def test_a_folder_of_nan_is_named_and_marked_and_the_engine_lives(
+    client: EngineClient, tmp_path: Path
+) -> None:
+    folder = tmp_path / "hurt"
+    shutil.copytree(FOLDER, folder)
+    weights = folder / "model.safetensors"
+    norm = read_safetensors_header(weights).tensors["model.norm.weight"]
+    with weights.open("r+b") as file:
+        file.seek(norm.start)
+        file.write(b"\xc0\x7f")
+    store().add(folder)
+    before = client.pid
+    with pytest.raises(RagoptError, match=r"hurt computes no usable numbers \(NaN\)"):
+        await client.call("ask", QUESTION | {"variant": "hurt"})
+    assert "NaN" in store().find("hurt").problem
+    assert client.pid == before
+
+
+@pytest.mark.parametrize("kind", ["folder", "gguf"])
+async def test_a_model_that_cannot_be_written_and_has_any_name_answers_and_stays_as_it_is(
+    client: EngineClient, tmp_path: Path, kind: str
+) -> None:
+    place = tmp_path / "ünï [x] 模型.v1.0"
+    if kind == "folder":
+        shutil.copytree(FOLDER, place)
+    else:
+        place.mkdir()
+        shutil.copy(GGUF, place / "größe [Q8] v1.0.gguf")
+    files = sorted(place.iterdir())
+    for file in files:
+        file.chmod(0o444)
+    place.chmod(0o555)
+    before = [(file.name, file.stat().st_mtime_ns) for file in files]
+    added = store().add(files[0] if kind == "gguf" else place).variant
+    answer = await client.call("ask", QUESTION | {"variant": added.id})
+    assert Answer.from_json(answer).variant == added.id
+    store().rename(added.id, f"a/b [{kind}].d")
+    assert store().find(f"a/b [{kind}].d").problem == ""
+    place.chmod(0o755)
+    assert [(file.name, file.stat().st_mtime_ns) for file in sorted(place.iterdir())] == before
 
 
 async def test_the_settings_of_a_variant_shape_its_answers_and_are_told(
