@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tests.jobs_here import JobsHere
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Half as many processes again as cores: tests wait for processes that they start."""
     cores = psutil.cpu_count() or 1
