@@ -365,6 +365,32 @@ async def test_three_hundred_variants_are_listed_and_filtered() -> None:
             await until(pilot, lambda n=number: screen.query_one(OptionList).option_count == n)
 
 
+async def test_the_place_in_the_sidebar_stays_when_the_library_changes_and_follows_who_answers() -> (
+    None
+):
+    put(*many(60))
+    app = scripted_app()
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        tree = screen.query_one(ModelTree)
+        await until(pilot, lambda: tree.virtual_size.height > 60)
+        tree.focus()
+        await pilot.press(*["down"] * 40, *["up"] * 4)
+        at, top = tree.cursor_node, tree.scroll_offset
+        assert at is not None
+        assert top.y > 0
+        store().rename("variant-000", "Renamed")
+        await screen.library.load()
+        await until(pilot, lambda: tree.cursor_node is not at)
+        assert tree.cursor_node is not None
+        assert (tree.cursor_node.data, tree.scroll_offset) == (at.data, top)
+        await opened(pilot, 63)
+        await pilot.press(*"mistral 55", "enter")
+        await until(pilot, lambda: screen.variant_id == "variant-055")
+        await shown(pilot, "● Mistral")
+        assert tree.cursor_node.data.id == "variant-055"
+
+
 async def test_a_chat_template_is_given_to_a_model_that_brings_none() -> None:
     untold = replace(MISTRAL, facts=replace(MISTRAL.facts, own_chat_template=False))
     put(untold)

@@ -64,8 +64,11 @@ class ModelTree(Tree[Variant]):
         """Show the library, with a mark on the variant that answers (by its id)."""
         rows = [_Row(entry.variant, entry.depth, _about(entry)) for entry in shelf.entries]
         if (rows, answering) != (self._rows, self._answering):
+            changed = answering != self._answering
             self._rows, self._answering = rows, answering
             self._fill()
+            if changed and answering in self._drawn:
+                self.move_cursor(self._drawn[answering])
 
     def on_tree_node_selected(self, event: Tree.NodeSelected[Variant]) -> None:
         """Pass the choice on."""
@@ -84,7 +87,7 @@ class ModelTree(Tree[Variant]):
 
     def _fill(self) -> None:
         self._filled_room = self._room()
-        marked = self.cursor_node.data if self.cursor_node else None
+        marked, top = self.cursor_node.data if self.cursor_node else None, self.scroll_offset.y
         folded = {id for id, node in self._drawn.items() if not node.is_expanded}
         self.clear()
         self._drawn.clear()
@@ -93,8 +96,11 @@ class ModelTree(Tree[Variant]):
             del path[row.depth + 1 :]
             has_more = following is not None and following.depth > row.depth
             path.append(self._add(path[-1], row, has_more, folded))
+        # Nodes have their lines once one of these is asked for.
+        self.get_node_at_line(0)
         if marked is not None and marked.id in self._drawn:
             self.move_cursor(self._drawn[marked.id])
+        self.scroll_to(y=top, animate=False)
 
     def _add(
         self, parent: TreeNode[Variant], row: _Row, has_more: bool, folded: set[str]
