@@ -34,7 +34,7 @@ def duration(seconds: float, whole: bool = False) -> str:
 def time_needed(seconds: float | None) -> str:
     """Say how long something takes by what earlier runs of it took; None where there are none."""
     if seconds is None:
-        return "How long is not known yet: no model of this size ran here."
+        return "How long it takes is not known yet: no earlier run here tells it."
     return f"About {duration(seconds, whole=True)}, as earlier runs here took."
 
 

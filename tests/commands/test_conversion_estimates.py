@@ -9,7 +9,7 @@ from ragopt_tui.conversion.paces import Paces
 from ragopt_tui.settings import folders
 from tests.ui.library_records import ADAPTER, MISTRAL, put
 
-UNKNOWN = "How long is not known yet: no model of this size ran here."
+UNKNOWN = "How long it takes is not known yet: no earlier run here tells it."
 
 
 @pytest.fixture(autouse=True)

@@ -115,11 +115,11 @@ async def test_how_long_it_takes_is_said_by_what_ran_here(disk: None) -> None:
     app = scripted_app()
     async with app.run_test(size=SIZE) as pilot:
         screen = await choosing(pilot, "lora")
-        await shown(pilot, "How long is not known yet")
+        await shown(pilot, "How long it takes is not known yet")
         await pilot.press("v")
         await shown(pilot, "About 9 min")
         choose(screen, "IQ4_XS")
-        await shown(pilot, "How long is not known yet")
+        await shown(pilot, "How long it takes is not known yet")
 
 
 async def test_a_disk_that_is_too_small_is_said_and_nothing_begins(
