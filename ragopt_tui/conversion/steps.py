@@ -157,16 +157,35 @@ def quantised(
 
 
 def adapter_converted(shop: Workshop, id: str) -> VariantRecord:
-    """Convert an adapter to a GGUF adapter, for GGUF forms of its base; raises RagoptError."""
+    """Convert an adapter to a GGUF adapter, for GGUF forms of its base.
+
+    It sits on the base's GGUF in 16 or 32 bits where the library has one, else on none yet.
+    Raises RagoptError.
+    """
     source = shop.store.record(id)
     base = common_base(shop.store, [source])
     made = {"step": "convert", "of": id, "output": "adapter", "state": _state([base, source])}
+    gguf = _gguf_of(shop.store, base)
+    for record in shop.store.records():
+        path = record.variant.path
+        if record.made == made and not record.variant.parent and path and path.is_file():
+            return shop.store.set_parent(record.variant.id, gguf) if gguf else record
 
     def work(folder: Path) -> None:
         target = folder / f"{id}-adapter.gguf"
         convert_adapter(shop.converter(), _path(source), _path(base), target, shop.report)
 
-    return _made(shop, made, f"{source.variant.name} GGUF", "adapter", "", work)
+    return _made(shop, made, f"{source.variant.name} GGUF", "adapter", gguf, work)
+
+
+def _gguf_of(store: VariantStore, model: VariantRecord) -> str:
+    """Give the id of a GGUF file in 16 or 32 bits that was made from a model, or ""."""
+    for record in store.records():
+        of = (record.made or {}).get("of", "") or record.variant.parent
+        unquantised = record.facts.quantisation in OUTPUT_TYPES[:-1]
+        if of == model.variant.id and record.variant.kind == "gguf" and unquantised:
+            return "" if record.variant.problem else record.variant.id
+    return ""
 
 
 def check_step(shop: Workshop, id: str) -> VariantRecord:

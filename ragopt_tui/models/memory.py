@@ -146,8 +146,10 @@ def smaller_choices(
 
 
 def size_text(size: int) -> str:
-    """Write a number of bytes as people do, in GB or MB of 1000."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+    """Write a number of bytes as people do, in GB, MB or kB of 1000."""
+    if size >= 1e9:
+        return f"{size / 1e9:.1f} GB"
+    return f"{size / 1e6:.0f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
 
 def _measured(files: ModelFiles, precision: Precision, machine: Machine) -> ModelMeasures:

@@ -32,6 +32,9 @@ class Checking:
         standing = standing_of(record, self.store.known)
         if standing is not None and standing.holds and standing.verdict != "broken":
             return
+        if record.variant.kind == "adapter" and not record.variant.parent:
+            # Without a base in GGUF there is nothing to run it on.
+            return
         parent = parent_of(self.store, record)
         found = verify_and_keep(self.store, record, parent, self.texts, self.report)
         said = outcome(record.variant.name, parent.variant.name, found)

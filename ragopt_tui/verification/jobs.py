@@ -6,6 +6,7 @@ not verified has the verdict "".
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +18,9 @@ from ragopt_tui.models.record import VariantRecord
 from ragopt_tui.models.standing import Standing, file_state, standing_of
 from ragopt_tui.verification.checking import Checking, parent_of, verify_and_keep
 from ragopt_tui.verification.words import outcome
+
+# It warns of a kernel that is not installed, which would stand as the last words of a job that died.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 _Step = Callable[[Workshop, Mapping[str, Any], Check | None], VariantRecord]
 
@@ -93,8 +97,19 @@ def _made(step: _Step, parameters: dict[str, Any], report: Reporter) -> dict[str
         "verdict": standing.verdict,
         "divergence": standing.divergence,
         "message": f"{record.variant.name} is in the library: {size_text(record.bytes)}."
-        f"{_compared(standing)}",
+        f"{_compared(standing)}{_needs(shop, record)}",
     }
+
+
+def _needs(shop: Workshop, record: VariantRecord) -> str:
+    """Say what a GGUF adapter lacks to be used here, else ""."""
+    source = shop.store.known((record.made or {}).get("of", ""))
+    if record.variant.kind != "adapter" or record.variant.parent or source is None:
+        return ""
+    return (
+        f" To use it here, convert its base (`ragopt-tui convert {source.variant.parent}`), then "
+        "convert it again, which takes no time."
+    )
 
 
 def _compared(standing: Standing) -> str:

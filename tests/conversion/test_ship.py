@@ -27,6 +27,7 @@ from ragopt_tui.models.record import VariantRecord
 from ragopt_tui.models.store import VariantStore
 from ragopt_tui.settings import Settings, folders
 from tests.conversion.conftest import BUILTIN
+from tests.conversion.test_merge import make_adapter
 
 TEXT = "Revenue was 4.2 billion dollars in 2023, up from 3.9 billion"
 
@@ -217,3 +218,22 @@ def test_what_a_step_cannot_start_from_is_said_with_the_way_that_leads_there(
     assert not shop.new
     made = steps.quantised(shop, "builtin-q8_0", "Q4_0", requantize=True)
     assert made.facts.quantisation == "Q4_0"
+
+
+@pytest.mark.usefixtures("jobs_here")
+def test_a_gguf_adapter_sits_on_a_gguf_of_its_base_as_soon_as_there_is_one(
+    shop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adapter = make_adapter(tmp_path / "plain", BUILTIN)
+    shop.store.add(adapter, name="plain", parent="builtin")
+    assert main(["convert", "plain", "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert "`ragopt-tui convert builtin`" in first["message"]
+    assert " kB" in first["message"]
+    assert main(["convert", "plain", "--no-verify", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["variant"] == first["variant"]
+    base = steps.converted(shop, "builtin", "F16")
+    placed = steps.adapter_converted(shop, "plain")
+    assert (placed.variant.id, placed.variant.parent) == (first["variant"], base.variant.id)
+    assert not shop.store.record(placed.variant.id).variant.problem
+    assert steps.adapter_converted(shop, "plain").variant.id == first["variant"]
