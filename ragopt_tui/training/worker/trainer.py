@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +16,9 @@ from trl.trainer.sft_trainer import SFTTrainer
 from ragopt_tui.training.worker.fused_loss import WithTargets, give_summed_loss, has_plain_head
 from ragopt_tui.training.worker.host_memory import kept_on_host
 from ragopt_tui.training.worker.loss import HeadGradient
+
+# With each resumed run it would tell that a share of all steps is not the number that it makes.
+logging.getLogger("transformers.trainer_utils").setLevel(logging.ERROR)
 
 
 class RunTrainer(SFTTrainer):
