@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from ragopt_tui.plaintext import one_line
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
+_ERROR_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 _LOG_IN = "log in with `hf auth login` or set HF_TOKEN"
 
 
@@ -52,10 +54,11 @@ def _explained(error: BaseException | None, name: str, revision: str) -> RagoptE
     if isinstance(error, errors.HfHubHTTPError):
         return _refused(error, name, revision)
     if isinstance(error, httpx2.HTTPError):
-        reason = one_line(str(error)) or type(error).__name__
+        said = _ERROR_NUMBER.sub("", one_line(str(error)))
+        reason = said[:1].lower() + said[1:] or type(error).__name__
         return RagoptError(
             f"The hub at {hub_address()} cannot be reached: {reason}.",
-            "Check the network, then start it again.",
+            "Check the network, then try again.",
         )
     return None
 
