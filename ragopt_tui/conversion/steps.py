@@ -93,8 +93,14 @@ def merged(
             shop.report.raise_if_cancelled()
             shop.report.progress("merging", done, total, "bytes")
 
-        with shop.paces.measured("merge", base.facts.parameters or 0):
-            merge(_path(base), chosen, folder, tell, onto=Nf4() if onto == "nf4" else None)
+        try:
+            with shop.paces.measured("merge", base.facts.parameters or 0):
+                merge(_path(base), chosen, folder, tell, onto=Nf4() if onto == "nf4" else None)
+        except FileNotFoundError as error:
+            raise RagoptError(
+                f"{error.filename or error} is gone.",
+                "It was deleted or moved meanwhile. Put it back and merge again.",
+            ) from error
 
     name = " + ".join(record.variant.name for record in records)
     template = records[0].chat_template or base.chat_template
