@@ -111,6 +111,8 @@ def _fact(
     if len(figures) < 2 or not re.fullmatch(r"[A-Za-z ]*", period["measure"]):
         return None
     label = _OWN_UNIT.sub("", row.label).strip()
+    if is_figure(label):
+        return None
     measure = f"{period['measure'].lower()} of {label}" if period["measure"] else _within(label)
     if label.lower() in _VAGUE:
         measure += f" in “{_topic(table_caption(passage))}”"
