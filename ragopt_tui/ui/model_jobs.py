@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ragopt_tui.ui.wording import duration, shorten
+
 if TYPE_CHECKING:
     from ragopt_tui.jobs.events import JobProgress
     from ragopt_tui.jobs.job import Job
 
 _LOOK_SECONDS = 0.3
 _NOT_ABOUT_MODELS = ("index",)
+_TITLE = 30
 _MAKING = ("merge", "convert", "quantize", "ship", "train")
 
 
@@ -31,6 +34,16 @@ class ModelJob:
     problem: str = ""
     hint: str = ""
     made: str = ""
+
+    @property
+    def line(self) -> str:
+        """One quiet line of a job under way: `▶ ship mini · merging 43% · 2 min left`."""
+        title, now = f"▶ {shorten(self.title, _TITLE)}", self.progress
+        if now is None:
+            return f"{title} · starting"
+        percent = "" if now.fraction is None else f" {now.fraction:.0%}"
+        left = "" if now.eta_seconds is None else f"{duration(now.eta_seconds, whole=True)} left"
+        return " · ".join(filter(None, [title, f"{now.title}{percent}", left]))
 
 
 class ModelJobs:

@@ -24,6 +24,7 @@ from ragopt_tui.models.hub import Found, HubModel
 from ragopt_tui.models.hub_files import HubFile
 from ragopt_tui.ui.screens.add_model import AddModel
 from ragopt_tui.ui.screens.get_model import GetModel
+from ragopt_tui.ui.screens.main import MainScreen
 from ragopt_tui.ui.screens.models import Models
 from tests.ui.library_records import BUILTIN, suggest
 from tests.ui.scripted import scripted_app
@@ -252,6 +253,27 @@ async def test_a_job_that_ran_before_the_start_is_shown_and_its_end_is_told() ->
         await shown(pilot, "built-in Q8_0 is whole")
         await shown(pilot, "none running")
         assert job.state == "finished"
+
+
+async def test_a_narrow_terminal_says_below_the_prompt_what_is_under_way() -> None:
+    job = held_check("builtin-q8_0", "built-in Q8_0")
+    app = scripted_app()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        screen = await ready(pilot)
+        await until(pilot, lambda: "▶ check built-in Q8_0" in below_the_prompt(screen))
+        # The sidebar over the chat says it itself.
+        await pilot.press("f6")
+        await until(pilot, lambda: "▶" not in below_the_prompt(screen))
+        await pilot.press("f6")
+        await until(pilot, lambda: "▶ check built-in Q8_0" in below_the_prompt(screen))
+        let_go(job)
+        await until(pilot, lambda: "▶" not in below_the_prompt(screen))
+        assert job.state == "finished"
+
+
+def below_the_prompt(screen: MainScreen) -> str:
+    """Give the line below the prompt as it is drawn."""
+    return str(screen.pane.status.render())
 
 
 async def test_quitting_names_the_jobs_that_go_on(capsys: pytest.CaptureFixture[str]) -> None:

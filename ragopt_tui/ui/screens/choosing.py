@@ -11,6 +11,7 @@ from textual.content import Content
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.ui import messages
 from ragopt_tui.ui.screens.conversing import ConversingScreen
+from ragopt_tui.ui.screens.model_changing import ModelChangingScreen
 from ragopt_tui.ui.wording import MUTED, speaker
 from ragopt_tui.verification.words import warning
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _LIBRARY_SECONDS = 0.5
 
 
-class ChoosingScreen(ConversingScreen):
+class ChoosingScreen(ConversingScreen, ModelChangingScreen[None]):
     """Shows the library beside the chat and lets one of its variants answer."""
 
     opening: Opening
@@ -114,11 +115,16 @@ class ChoosingScreen(ConversingScreen):
 
     def _jobs_changed(self, jobs: tuple[ModelJob, ...]) -> None:
         self.jobs.model_jobs = jobs
+        self.show_state()
 
     @work(group="variant", exclusive=True)
     async def _answer_with(self, variant: str) -> None:
-        """Let a variant answer from the next question on; the one before stays if it can't."""
-        if variant == self.variant_id:
+        """Let a variant answer from the next question on; the one before stays if it can't.
+
+        It is asked for the chat template or the base without which it cannot.
+        """
+        entry = self.library.shelf.find(variant)
+        if variant == self.variant_id or (entry is not None and self.ask_for_what_lacks(entry)):
             return
         before, self.variant_id = self.variant_id, variant
         self.engine_note = "" if variant == "quotes" else f"● loading {self._called(variant)}…"

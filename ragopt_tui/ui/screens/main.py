@@ -200,7 +200,7 @@ class MainScreen(JudgingScreen, ReadingScreen, ChoosingScreen):
         """Bring the line below the prompt and the empty conversation up to date."""
         indexing = self.workspace.indexing
         right = self.answering()
-        line = self.engine_note or indexing.line
+        line = self.engine_note or self._job_line() or indexing.line
         if not indexing.running and not indexing.problem and not self._opened:
             line = self.engine_note or "● getting ready…"
         self.pane.status.show(line, right)
@@ -213,6 +213,13 @@ class MainScreen(JudgingScreen, ReadingScreen, ChoosingScreen):
                 to_go_on(self.previous, self.opening.settings.keys, now)
             )
         )
+
+    def _job_line(self) -> str:
+        """Say how far the first job about models is, where the sidebar is not there to say it."""
+        waits = self.workspace.indexing.running or self.workspace.indexing.problem
+        shown = self.panels["#sidebar"].state != "hidden"
+        under_way = self.jobs.model_jobs
+        return "" if waits or shown or not under_way else under_way[0].line
 
     def _show_evidence(self, evidence: Evidence) -> None:
         first = evidence.citations[0].n if evidence.citations else 0
@@ -236,6 +243,7 @@ class MainScreen(JudgingScreen, ReadingScreen, ChoosingScreen):
                 self._tab == "chat" or selector != "#sources"
             )
             widget.set_class(panel.state == "over", "-over")
+        self.show_state()
         focused = self.focused
         if focused is not None and not all(node.display for node in focused.ancestors_with_self):
             self._focus_centre()
