@@ -417,6 +417,27 @@ async def test_choosing_a_model_without_chat_template_asks_for_one() -> None:
         await until(pilot, lambda: store().record("mistral-7b").chat_template == "{{ x }}")
 
 
+async def test_choosing_a_model_without_chat_template_in_the_sidebar_asks_for_one() -> None:
+    put(replace(MISTRAL, facts=replace(MISTRAL.facts, own_chat_template=False)))
+    engine = ScriptedEngine()
+    app = scripted_app(engine=engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await shown(pilot, "! Mistral")
+        tree = main_screen(app).query_one(ModelTree)
+        node = next(node for node in tree.root.children if node.data.id == "mistral-7b")
+        tree.move_cursor(node)
+        tree.focus()
+        await pilot.press("enter")
+        await shown(pilot, "Chat template of Mistral 7B")
+        assert ("load", {"variant": "mistral-7b"}) not in engine.calls
+        await pilot.press(*"{{ x }}", "ctrl+s")
+        await until(pilot, lambda: store().record("mistral-7b").chat_template == "{{ x }}")
+        await shown(pilot, "○ Mistral")
+        await pilot.press("enter")
+        await until(pilot, lambda: ("load", {"variant": "mistral-7b"}) in engine.calls)
+
+
 async def test_choosing_an_adapter_that_names_no_base_asks_what_it_sits_on(tmp_path: Path) -> None:
     store().add(base_folder(tmp_path / "narrow"), name="Narrow [1]")
     store().add(base_folder(tmp_path / "wide", hidden=16), name="Wide")

@@ -38,8 +38,9 @@ class ChoosingScreen(ConversingScreen, ModelChangingScreen[None]):
     engine_note = ""
     """What the engine is busy with or why it is not there, before anything else is said."""
 
+    # Nobody sets it from outside.
     @cached_property
-    def library(self) -> ModelLibrary:
+    def library(self) -> ModelLibrary:  # type: ignore[override]
         """The variants there are; not needed for the first frame."""
         return self.opening.models()
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.screen import Screen
-
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.ui.model_library import ModelLibrary
 from ragopt_tui.ui.model_shelf import Entry
+from ragopt_tui.ui.screens.model_changing import ModelChangingScreen
 from ragopt_tui.ui.variant_words import size
 from ragopt_tui.ui.wording import count, shorten
 
@@ -22,10 +19,8 @@ if TYPE_CHECKING:
 _MOST_NAMED = 4
 
 
-class ModelKeepingScreen(Screen[str | None]):
+class ModelKeepingScreen(ModelChangingScreen[str | None]):
     """Changes what is kept with the marked variant, and takes variants away and back."""
-
-    library: ModelLibrary
 
     def marked(self) -> Entry | None:
         """Give the variant that is marked."""
@@ -54,7 +49,7 @@ class ModelKeepingScreen(Screen[str | None]):
         """Ask for a note."""
         if entry := self.marked():
             id = entry.variant.id
-            self._ask_lines(
+            self.ask_lines(
                 f"Note on {shorten(entry.variant.name, 40)}",
                 entry.record.note,
                 "keeps it; an empty one is taken away",
@@ -64,21 +59,12 @@ class ModelKeepingScreen(Screen[str | None]):
     def action_template_variant(self) -> None:
         """Ask for a chat template in place of the model's own."""
         if entry := self._mine():
-            id = entry.variant.id
-            self._ask_lines(
-                f"Chat template of {shorten(entry.variant.name, 40)}",
-                entry.record.chat_template,
-                "keeps this Jinja template; an empty one leaves it to the model's own",
-                lambda s, text: s.set_chat_template(id, text),
-            )
+            self.ask_for_template(entry)
 
     def action_base_variant(self) -> None:
         """Ask what the marked adapter sits on."""
-        entry = self._mine()
-        if entry is None or entry.variant.kind != "adapter" or entry.variant.path is None:
-            self.notify("This one is no adapter.")
-        else:
-            self.run_worker(self._choose_base(entry, entry.variant.path), group="change")
+        if entry := self._mine():
+            self.ask_for_base(entry)
 
     def action_set_variant(self) -> None:
         """Ask for the settings."""
@@ -139,10 +125,6 @@ class ModelKeepingScreen(Screen[str | None]):
         """Delete what was removed for good, after asking."""
         self.run_worker(self._empty_trash(), group="change")
 
-    def change(self, change: Callable[[VariantStore], object], said: str = "") -> None:
-        """Change the library in a thread, and say so where that is worth it."""
-        self.run_worker(self._change(change, said), group="change")
-
     def _mine(self) -> Entry | None:
         """Give the marked variant unless it comes with the program."""
         entry = self.marked()
@@ -162,69 +144,9 @@ class ModelKeepingScreen(Screen[str | None]):
 
         self.app.push_screen(Line(title, text, hint), given)
 
-    def _ask_lines(
-        self, title: str, text: str, hint: str, change: Callable[[VariantStore, str], object]
-    ) -> None:
-        from ragopt_tui.ui.screens.lines import Lines
-
-        def given(typed: str | None) -> None:
-            if typed is not None:
-                self.change(lambda store: change(store, typed))
-
-        self.app.push_screen(Lines(title, text, hint), given)
-
-    def ask_for_what_lacks(self, entry: Entry) -> bool:
-        """Ask for the chat template or the base without which a variant cannot answer.
-
-        Gives False where it is something else that keeps it from answering.
-        """
-        from ragopt_tui.models.condition import template_problem
-
-        def known(id: str) -> VariantRecord | None:
-            found = self.library.shelf.find(id)
-            return found.record if found else None
-
-        variant = entry.variant
-        if variant.kind == "adapter" and not variant.parent and variant.path is not None:
-            self.action_base_variant()
-        elif variant.problem == template_problem(entry.record, known):
-            self.action_template_variant()
-        else:
-            return False
-        return True
-
-    async def _choose_base(self, entry: Entry, path: Path) -> None:
-        from textual.content import Content
-
-        from ragopt_tui.ui.screens.pick import Pick
-
-        variant = entry.variant
-        bases = await self.library.look(lambda store: store.bases_for(variant.id))
-        if not bases:
-            self.notify(f"{variant.problem} No model here fits it.", markup=False)
-            return
-
-        def picked(at: int | None) -> None:
-            if at is not None:
-                said = f"{variant.name} sits on {bases[at].name}."
-                self.change(lambda store: store.add(path, parent=bases[at].id), said)
-
-        rows = [Content(shorten(base.name, 60)) for base in bases]
-        title = f"What {shorten(variant.name, 40)} sits on"
-        self.app.push_screen(Pick(title, rows, "Enter puts it there"), picked)
-
     def _remove(self, entry: Entry) -> None:
         said = f"Removed: {shorten(entry.variant.name, 60)}. Ctrl+Z brings it back."
         self.change(lambda store: store.remove(entry.variant.id), said)
-
-    async def _change(self, change: Callable[[VariantStore], object], said: str) -> None:
-        try:
-            await self.library.change(change)
-        except RagoptError as error:
-            self.notify(str(error), severity="error", timeout=10, markup=False)
-        else:
-            if said:
-                self.notify(said, markup=False)
 
     async def _restore(self) -> None:
         try:
