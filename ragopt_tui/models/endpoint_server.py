@@ -23,7 +23,7 @@ KEY_VARIABLE = "RAGOPT_ENDPOINT_KEY"
 _SECONDS_TO_CONNECT = 5.0
 _SECONDS_TO_ANSWER = 30.0
 _LONGEST_REASON = 200
-_CONTEXT = re.compile(r"context (?:length|size|window)\D{0,20}?(\d+)", re.I)
+_CONTEXT = re.compile(r"context (?:length|size|window)\D{0,20}?(\d+(?:,\d{3})*)", re.I)
 _TOO_LONG = re.compile(r"context (?:length|size|window)|too many tokens|exceed_context", re.I)
 
 
@@ -125,7 +125,7 @@ def refusal(
 def context_told(error: RagoptError) -> int | None:
     """Give the context in tokens that a refusal names where the prompt was too long."""
     found = _CONTEXT.search(error.message)
-    return int(found.group(1)) if found else None
+    return int(found.group(1).replace(",", "")) if found else None
 
 
 def _message(body: str) -> str:

@@ -13,7 +13,13 @@ import pytest
 from ragopt_tui.chat.backends import ContextIsSmaller
 from ragopt_tui.chat.backends.endpoint import EndpointBackend
 from ragopt_tui.errors import RagoptError
-from ragopt_tui.models.endpoint_server import KEY_VARIABLE, ServedModel, served_models
+from ragopt_tui.models.endpoint_server import (
+    KEY_VARIABLE,
+    ServedModel,
+    context_told,
+    refusal,
+    served_models,
+)
 
 ASKED = [{"role": "user", "content": "Hello there"}]
 
@@ -110,6 +116,11 @@ class Handler(BaseHTTPRequestHandler):
         self.begin()
         self.event("Good ")
         self.wfile.write(b'data: {"error": {"message": "out of memory"}}\n\n')
+
+    def too_long_within(self) -> None:
+        self.begin()
+        self.event("Good ")
+        self.wfile.write(b'data: {"error": {"message": "context size (100 tokens) exceeded"}}\n\n')
 
     def nonsense(self) -> None:
         self.begin()
@@ -223,6 +234,30 @@ def test_a_context_that_is_told_only_in_a_refusal_is_heeded_from_then_on(
     with pytest.raises(RagoptError, match="does not fit") as told:
         said(backend)
     assert not isinstance(told.value, ContextIsSmaller)
+
+
+@pytest.mark.parametrize(
+    ("reason", "context"),
+    [
+        ("This model's maximum context length is 4096 tokens. You requested 5000.", 4096),
+        ("request (5000 tokens) exceeds the available context size (4,096 tokens)", 4096),
+        ("Requested tokens (600) exceed context window of 512", 512),
+        ("The context length was exceeded.", None),
+        ("out of memory", None),
+    ],
+)
+def test_the_context_is_read_from_what_servers_say_of_it(reason: str, context: int | None) -> None:
+    assert context_told(refusal("http://127.0.0.1:1234/v1", 400, reason)) == context
+
+
+def test_a_context_that_is_told_within_an_answer_does_not_ask_again(server: Server) -> None:
+    server.models = ({"id": "m"},)
+    backend = EndpointBackend(server.url, "m", 8192)
+    server.script = "too long within"
+    with pytest.raises(RagoptError, match="context size") as told:
+        said(backend)
+    assert not isinstance(told.value, ContextIsSmaller)
+    assert backend.context_tokens == 100
 
 
 def test_a_model_without_system_turn_gets_its_text_in_the_users(server: Server) -> None:

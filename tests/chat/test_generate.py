@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ragopt_tui.chat.backends import Backend
+from ragopt_tui.chat.backends import Backend, ContextIsSmaller, Messages
 from ragopt_tui.chat.generate import Cancelled, checked, generate_answer
 from ragopt_tui.errors import RagoptError
 from ragopt_tui.knowledge.passage import Hit
@@ -132,3 +132,30 @@ def test_a_citation_that_points_nowhere_and_a_foreign_figure_are_told() -> None:
     invented = checked("Q?", "Net revenue was $9.9 billion [2].", EVIDENCE, "v", "g1.v1")
     assert "9.9" in invented.unsupported
     assert [c.n for c in invented.citations] == [2]
+
+
+def test_a_server_that_tells_a_smaller_context_is_asked_again_with_fewer_passages() -> None:
+    class Telling:
+        context_tokens = 10_000
+
+        def count_tokens(self, text: str) -> int:
+            return len(text.split())
+
+        def stream(self, messages: Messages, *_: object) -> Iterator[str]:
+            if self.context_tokens > 1000:
+                self.context_tokens = 1000
+                raise ContextIsSmaller("The prompt does not fit.", "Use fewer passages.")
+            assert sum(len(each["content"].split()) for each in messages) < 1000
+            return iter(["Net revenue was $4.2 billion [1]."])
+
+        def close(self) -> None: ...
+
+    long = [
+        Hit(passage(f"Filler number {n}. " + "It rained in Bergen. " * 80), 1.0) for n in range(9)
+    ]
+    shown_whole = dataclasses.replace(VARIANT, builtin=False)
+    answer, events = generate(Telling(), "What rained?", [EVIDENCE[1], *long], shown_whole)
+    assert answer.text == "Net revenue was $4.2 billion [1]."
+    assert 1 < len(answer.evidence) < 10
+    told = [data["message"] for kind, data in events if kind == "status"]
+    assert f"reading {len(answer.evidence)} of 10 passages" in " ".join(told)

@@ -94,7 +94,8 @@ class EndpointBackend:
     ) -> Iterator[str]:
         """Let the server write the next turn; when `cancelled()` turns true, hang up.
 
-        Raises RagoptError if the server refuses, the connection breaks or the prompt is too long.
+        Raises RagoptError if the server refuses, the connection breaks or the prompt is too long,
+        ContextIsSmaller only before anything is written.
         """
         tokens = sum(self.count_tokens(message["content"]) for message in messages)
         if tokens >= self.context_tokens:
@@ -122,6 +123,10 @@ class EndpointBackend:
             yield from self.stream(merged, max_tokens, cancelled, sampling)
         except _BrokenOff:
             raise self._why_broken_off(request, wrote) from None
+        except ContextIsSmaller as error:
+            if wrote:
+                raise RagoptError(error.message, error.hint) from None
+            raise
         finally:
             call.hang_up()
 
