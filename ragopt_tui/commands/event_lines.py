@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ragopt_tui.plaintext import one_line
-from ragopt_tui.ui.wording import duration
+from ragopt_tui.ui.wording import time_left
 
 _LONGEST = 1000
 
@@ -34,7 +34,7 @@ class EventLines:
     def _progress(self, event: dict[str, Any]) -> Iterator[str]:
         stage = str(event.get("stage", ""))
         eta = event.get("eta_seconds")
-        self._left = "" if eta is None else f"{duration(float(eta), whole=True)} left"
+        self._left = time_left(None if eta is None else float(eta))
         if stage != self._stage:
             self._stage = stage
             detail = str(event.get("detail", ""))

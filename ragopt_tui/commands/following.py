@@ -14,7 +14,7 @@ from ragopt_tui.jobs.job import Job
 from ragopt_tui.jobs.supervisor import cancel
 from ragopt_tui.plaintext import one_line
 from ragopt_tui.ui.variant_words import size
-from ragopt_tui.ui.wording import duration
+from ragopt_tui.ui.wording import time_left
 
 _POLL_SECONDS = 0.1
 
@@ -71,5 +71,5 @@ def _amount(now: JobProgress) -> str:
         return ""
     write = size if now.unit == "bytes" else "{:,.0f}".format
     detail = one_line(now.detail, 60) if now.unit == "bytes" else ""
-    left = "" if now.eta_seconds is None else f"{duration(now.eta_seconds, whole=True)} left"
-    return " · ".join(filter(None, [f"{write(now.done)} of {write(now.total)}", detail, left]))
+    parts = [f"{write(now.done)} of {write(now.total)}", detail, time_left(now.eta_seconds)]
+    return " · ".join(filter(None, parts))

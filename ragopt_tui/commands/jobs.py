@@ -13,7 +13,7 @@ from ragopt_tui.jobs import supervisor
 from ragopt_tui.jobs.job import Job
 from ragopt_tui.plaintext import one_line
 from ragopt_tui.training.runs import listing as runs
-from ragopt_tui.ui.wording import duration, when
+from ragopt_tui.ui.wording import time_left, when
 
 _LINES_OF_LOG = 12
 _LONGEST_LOG = 1 << 14
@@ -101,8 +101,8 @@ def _about(job: Job) -> str:
     if now is None:
         return "starting"
     percent = "" if now.fraction is None else f"{now.fraction:.0%}"
-    left = "" if now.eta_seconds is None else f"{duration(now.eta_seconds, whole=True)} left"
-    return one_line(" · ".join(filter(None, [now.title, percent, now.detail, left])), 160)
+    parts = [now.title, percent, now.detail, time_left(now.eta_seconds)]
+    return one_line(" · ".join(filter(None, parts)), 160)
 
 
 def _values(job: Job) -> dict[str, Any]:

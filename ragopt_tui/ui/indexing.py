@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ragopt_tui.ui.wording import count, duration, shorten
+from ragopt_tui.ui.wording import count, shorten, time_left
 
 if TYPE_CHECKING:
     from ragopt_tui.jobs.events import JobProgress
@@ -55,8 +55,7 @@ class Indexing:
     @property
     def left(self) -> str:
         """The time that is left, as far as it is known: `12 s left`."""
-        seconds = self.progress.eta_seconds if self.progress else None
-        return "" if seconds is None else f"{duration(seconds, whole=True)} left"
+        return time_left(self.progress.eta_seconds if self.progress else None)
 
     @property
     def line(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ragopt_tui.ui.wording import duration, shorten
+from ragopt_tui.ui.wording import shorten, time_left
 
 if TYPE_CHECKING:
     from ragopt_tui.jobs.events import JobProgress
@@ -42,8 +42,8 @@ class ModelJob:
         if now is None:
             return f"{title} · starting"
         percent = "" if now.fraction is None else f" {now.fraction:.0%}"
-        left = "" if now.eta_seconds is None else f"{duration(now.eta_seconds, whole=True)} left"
-        return " · ".join(filter(None, [title, f"{now.title}{percent}", left]))
+        parts = [title, f"{now.title}{percent}", time_left(now.eta_seconds)]
+        return " · ".join(filter(None, parts))
 
 
 class ModelJobs:

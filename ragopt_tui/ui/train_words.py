@@ -9,7 +9,7 @@ from textual.content import Content
 from ragopt_tui.plaintext import one_line
 from ragopt_tui.ui.chart_scale import written
 from ragopt_tui.ui.train_rows import RunRow
-from ragopt_tui.ui.wording import MUTED, duration, progress_bar, shorten, when
+from ragopt_tui.ui.wording import MUTED, progress_bar, shorten, time_left, when
 
 _STATES = {
     "training": ("▶", "training", "$text-accent"),
@@ -64,7 +64,7 @@ def _standing(row: RunRow, width: int) -> Content:
         "" if row.loss is None else f"loss {written(row.loss)}",
         "" if row.evaluation is None else f"evaluation {written(row.evaluation)}",
         "" if not row.speed or not row.under_way else f"{row.speed:,.0f} tokens/s",
-        "" if row.seconds_left is None else f"{duration(row.seconds_left, whole=True)} left",
+        time_left(row.seconds_left),
         row.about if width >= _ROOM_FOR_ABOUT else "",
     ]
     return Content.styled(" · ".join(filter(None, parts)), MUTED)

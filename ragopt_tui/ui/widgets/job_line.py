@@ -10,7 +10,7 @@ from textual.content import Content
 
 from ragopt_tui.ui.keys import spoken_of
 from ragopt_tui.ui.widgets.split_line import SplitLine
-from ragopt_tui.ui.wording import MUTED, duration, progress_bar
+from ragopt_tui.ui.wording import MUTED, progress_bar, time_left
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,8 +47,7 @@ class JobLine(Vertical):
         percent = "" if fraction is None else f"{fraction:.0%}"
         bar = (progress_bar(fraction or 0.0, _BAR_CELLS), "$accent")
         about = " · ".join(filter(None, [now.title, now.detail])) if now else "starting"
-        seconds = now.eta_seconds if now else None
-        left = "" if seconds is None else f"{duration(seconds, whole=True)} left"
+        left = time_left(now.eta_seconds if now else None)
         self.query_one(".job-progress", SplitLine).show(
             Content.assemble(bar, f" {percent:>4}  ", (about, MUTED)), Content.styled(left, MUTED)
         )

@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from ragopt_tui.plaintext import one_line
-from ragopt_tui.ui.wording import MUTED, duration, progress_bar, shorten
+from ragopt_tui.ui.wording import MUTED, progress_bar, shorten, time_left
 
 if TYPE_CHECKING:
     from ragopt_tui.ui.indexing import Indexing
@@ -42,9 +42,7 @@ def _of_model(job: ModelJob, width: int) -> Content:
     progress = job.progress
     if progress is None:
         return _drawn(job.title, None, "starting", "", width)
-    seconds = progress.eta_seconds
-    left = "" if seconds is None else f"{duration(seconds, whole=True)} left"
-    about = " · ".join(filter(None, [progress.title, left]))
+    about = " · ".join(filter(None, [progress.title, time_left(progress.eta_seconds)]))
     return _drawn(job.title, progress.fraction, about, progress.detail, width)
 
 
