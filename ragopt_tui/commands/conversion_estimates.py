@@ -21,12 +21,10 @@ def of_merging(ids: Sequence[str], *, compared: bool) -> str:
     start, model = _ends(ids[0])
     if model is None:
         return ""
-    paces = Paces.of(folders().data)
-    each = [paces.expected("merge", model.facts.parameters or 0)]
+    steps = [("merge", model.facts.parameters or 0)]
     if compared:
-        each.append(paces.expected("compare", compared_size(start, model)))
-    known = [seconds for seconds in each if seconds is not None]
-    seconds = sum(known) if len(known) == len(each) else None
+        steps.append(("compare", compared_size(start, model)))
+    seconds = Paces.of(folders().data).expected_in_all(steps)
     return f"Takes {size(model.bytes)} of disk. {time_needed(seconds)}"
 
 

@@ -10,7 +10,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,13 +44,19 @@ class Paces:
         self.note(step, size, time.monotonic() - begun)
 
     def note(self, step: str, size: int, seconds: float) -> None:
-        """Keep what a step took; an estimate is not worth failing for where that cannot be done."""
+        """Keep what a step took; an estimate is not worth failing for where that cannot be done.
+
+        Of two processes that note at once one may be lost.
+        """
         known = self._read()
         known[step] = [*known.get(step, []), (size, round(seconds, 3))][-_KEPT:]
         aside = self.file.with_name(f".{self.file.name}.{os.getpid()}")
         with contextlib.suppress(OSError):
-            aside.write_text(json.dumps(known), encoding="utf-8")
-            aside.replace(self.file)
+            try:
+                aside.write_text(json.dumps(known), encoding="utf-8")
+                aside.replace(self.file)
+            finally:
+                aside.unlink(missing_ok=True)
 
     def expected(self, step: str, size: int) -> float | None:
         """Estimate the seconds of a step, by those that took the nearest size.
@@ -69,6 +75,16 @@ class Paces:
         start = min(_START_SECONDS, seconds)
         return start + (seconds - start) * size / near
 
+    def expected_in_all(self, steps: Iterable[tuple[str, int]]) -> float | None:
+        """Estimate the seconds of steps, each with its size; None where one is not known."""
+        total = 0.0
+        for step, size in steps:
+            seconds = self.expected(step, size)
+            if seconds is None:
+                return None
+            total += seconds
+        return total
+
     def _read(self) -> dict[str, list[tuple[int, float]]]:
         try:
             stored = json.loads(self.file.read_bytes())
@@ -76,7 +92,7 @@ class Paces:
                 str(step): [(int(size), float(seconds)) for size, seconds in points]
                 for step, points in stored.items()
             }
-        except (OSError, ValueError, AttributeError, TypeError):
+        except (OSError, ValueError, OverflowError, AttributeError, TypeError):
             return {}
 
 
@@ -123,6 +139,4 @@ def seconds_needed(
         steps.append((quantising(to, importance=importance), parameters))
     if compared:
         steps += [("compare", parameters)] * len(steps)
-    each = [paces.expected(step, size) for step, size in steps]
-    known = [seconds for seconds in each if seconds is not None]
-    return sum(known) if len(known) == len(each) else None
+    return paces.expected_in_all(steps)

@@ -97,8 +97,9 @@ def merged(
             with shop.paces.measured("merge", base.facts.parameters or 0):
                 merge(_path(base), chosen, folder, tell, onto=Nf4() if onto == "nf4" else None)
         except FileNotFoundError as error:
+            # That of safetensors has the file in its text alone.
             raise RagoptError(
-                f"{error.filename or error} is gone.",
+                f"{error.filename or str(error).rpartition(': ')[2]} is gone.",
                 "It was deleted or moved meanwhile. Put it back and merge again.",
             ) from error
 
@@ -185,12 +186,13 @@ def adapter_converted(shop: Workshop, id: str) -> VariantRecord:
 
 
 def _gguf_of(store: VariantStore, model: VariantRecord) -> str:
-    """Give the id of a GGUF file in 16 or 32 bits that was made from a model, or ""."""
+    """Give the id of a usable GGUF file in 16 or 32 bits that was made from a model, or ""."""
     for record in store.records():
         of = (record.made or {}).get("of", "") or record.variant.parent
         unquantised = record.facts.quantisation in OUTPUT_TYPES[:-1]
-        if of == model.variant.id and record.variant.kind == "gguf" and unquantised:
-            return "" if record.variant.problem else record.variant.id
+        usable = record.variant.kind == "gguf" and unquantised and not record.variant.problem
+        if of == model.variant.id and usable:
+            return record.variant.id
     return ""
 
 

@@ -108,7 +108,7 @@ def _needs(shop: Workshop, record: VariantRecord) -> str:
         return ""
     return (
         f" To use it here, convert its base (`ragopt-tui convert {source.variant.parent}`), then "
-        "convert it again, which takes no time."
+        "convert this adapter again, which takes no time."
     )
 
 

@@ -42,7 +42,15 @@ def test_far_larger_models_than_any_before_are_not_guessed(paces: Paces) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"merge": 3}', '{"merge": [["a", 1]]}', '{"merge": [[1]]}']
+    "text",
+    [
+        "",
+        "[]",
+        '{"merge": 3}',
+        '{"merge": [["a", 1]]}',
+        '{"merge": [[1]]}',
+        '{"merge": [[1e999, 1]]}',
+    ],
 )
 def test_a_damaged_file_is_as_none_and_is_written_anew(paces: Paces, text: str) -> None:
     paces.file.write_text(text)
@@ -60,9 +68,13 @@ def test_what_failed_is_not_counted(paces: Paces) -> None:
     assert paces.expected("merge", GB) is not None
 
 
-def test_a_folder_that_cannot_be_written_harms_nothing(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_harms_nothing_and_leaves_nothing(tmp_path: Path) -> None:
     Paces.of(tmp_path / "gone").note("merge", GB, 3.0)
     assert not (tmp_path / "gone").exists()
+    in_the_way = Paces.of(tmp_path)
+    in_the_way.file.mkdir()
+    in_the_way.note("merge", GB, 3.0)
+    assert list(tmp_path.iterdir()) == [in_the_way.file]
 
 
 def test_the_path_takes_what_its_steps_and_comparisons_take(paces: Paces) -> None:

@@ -232,6 +232,9 @@ def test_a_gguf_adapter_sits_on_a_gguf_of_its_base_as_soon_as_there_is_one(
     assert " kB" in first["message"]
     assert main(["convert", "plain", "--no-verify", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["variant"] == first["variant"]
+    lost = steps.converted(shop, "builtin", "BF16").variant.path
+    assert lost is not None
+    lost.unlink()
     base = steps.converted(shop, "builtin", "F16")
     placed = steps.adapter_converted(shop, "plain")
     assert (placed.variant.id, placed.variant.parent) == (first["variant"], base.variant.id)
