@@ -133,9 +133,9 @@ class RagoptApp(App[None], inherit_bindings=False):
 
     async def _taken_in(self) -> None:
         """Wait until the line that is typed into holds what was typed."""
-        if isinstance(self.focused, Input):
-            taken = asyncio.Event()
-            self.focused.call_later(taken.set)
+        typed_into, taken = self.focused, asyncio.Event()
+        # A line that closes takes nothing in any more.
+        if isinstance(typed_into, Input) and typed_into.call_later(taken.set):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_TYPING_SECONDS):
                     await taken.wait()

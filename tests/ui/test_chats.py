@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textual import events
 from textual.widgets import Input, OptionList
 
 from ragopt_tui.ui.screens.chats import Chats
@@ -70,6 +71,24 @@ async def test_a_conversation_is_renamed_deleted_and_brought_back() -> None:
         await pilot.press("escape")
         await until(pilot, lambda: "One [bold]" in screen_text(app).split("\n")[0])
         assert [s.title for s in stored().summaries()] == ["One [bold]", "Two"]
+
+
+async def test_a_key_that_comes_at_once_with_words_is_for_the_conversation_that_holds_them() -> (
+    None
+):
+    held(exchange("one"), title="One")
+    held(exchange("What about goodwill?"), title="Two", days_ago=2)
+    app = scripted_app()
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await ready(pilot)
+        await pilot.press("f7")
+        await until(pilot, lambda: rows(app) == ["One", "Two"])
+        # All in one piece, as over a slow line; a pilot waits after each key.
+        for character in "goodw":
+            app.post_message(events.Key(character, character))
+        app.post_message(events.Key("ctrl+d", "\x04"))
+        await shown(pilot, "Deleted: ")
+        assert [each.title for each in stored().summaries()] == ["One"]
 
 
 async def test_deleting_the_open_conversation_leaves_an_empty_one_and_undo_brings_it_back() -> None:

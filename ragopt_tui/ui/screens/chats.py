@@ -60,6 +60,7 @@ class Chats(ModalScreen[Choice | None]):
         super().__init__()
         self._archive, self._open_id, self._clock = archive, open_id, clock
         self._found: list[Found] = []
+        self._sought: str | None = None
 
     def compose(self) -> ComposeResult:
         """Draw the search, the conversations, and what can be done with them."""
@@ -84,8 +85,8 @@ class Chats(ModalScreen[Choice | None]):
         self._search()
 
     @on(OptionList.OptionSelected)
-    def _clicked(self) -> None:
-        self.action_open_listed()
+    async def _clicked(self) -> None:
+        await self.action_open_listed()
 
     def action_move(self, by: int) -> None:
         """Mark another conversation while the search keeps the keys."""
@@ -94,9 +95,9 @@ class Chats(ModalScreen[Choice | None]):
             at = (shown.highlighted or 0) + by
             shown.highlighted = max(0, min(len(self._found) - 1, at))
 
-    def action_open_listed(self) -> None:
+    async def action_open_listed(self) -> None:
         """Open the marked conversation where the words were found."""
-        found = self._marked()
+        found = await self._marked()
         if found is not None:
             self.dismiss(Choice(found.summary, found.exchange))
 
@@ -108,11 +109,11 @@ class Chats(ModalScreen[Choice | None]):
         """Go back."""
         self.dismiss(None)
 
-    def action_rename_listed(self) -> None:
+    async def action_rename_listed(self) -> None:
         """Ask for another title."""
         from ragopt_tui.ui.screens.line import Line
 
-        found = self._marked()
+        found = await self._marked()
         if found is None:
             return
 
@@ -122,9 +123,9 @@ class Chats(ModalScreen[Choice | None]):
 
         self.app.push_screen(Line("Rename", found.summary.title, "Enter renames"), renamed)
 
-    def action_delete_listed(self) -> None:
+    async def action_delete_listed(self) -> None:
         """Take the marked conversation away."""
-        found, now = self._marked(), self._clock()
+        found, now = await self._marked(), self._clock()
         if found is not None:
             said = f"Deleted: {shorten(found.summary.title, 60)}. Ctrl+Z brings it back."
             self._change(lambda store: store.delete(found.summary.id, now), said)
@@ -157,7 +158,9 @@ class Chats(ModalScreen[Choice | None]):
     @work(group="search", exclusive=True)
     async def _search(self) -> None:
         """Show what holds the typed words; only the last of what is typed fast."""
-        typed = self.query_one(Input).value
+        await self._look_for(self.query_one(Input).value)
+
+    async def _look_for(self, typed: str) -> None:
         try:
             self._found = await self._archive.run(lambda store: _find(store, typed))
         except RagoptError as error:
@@ -165,6 +168,7 @@ class Chats(ModalScreen[Choice | None]):
             self._say_empty(f"! {error}")
         else:
             self._say_empty(_NOT_FOUND if typed.strip() else _NONE)
+        self._sought = typed
         self._fill()
 
     def _say_empty(self, sentence: str) -> None:
@@ -182,7 +186,11 @@ class Chats(ModalScreen[Choice | None]):
         if self._found:
             shown.highlighted = min(marked or 0, len(self._found) - 1)
 
-    def _marked(self) -> Found | None:
+    async def _marked(self) -> Found | None:
+        """Give the conversation that is marked, among those with the words typed until now."""
+        typed = self.query_one(Input).value
+        if typed != self._sought:
+            await self._look_for(typed)
         at = self.query_one(OptionList).highlighted
         return self._found[at] if at is not None and at < len(self._found) else None
 
