@@ -157,8 +157,9 @@ def _columns(lines: list[bytes]) -> tuple[array[int], list[array[float]]]:
         columns = _split(lines)
         return array("q", map(int, columns["step"])), [columns[name] for name in POINTS]
     except (ValueError, KeyError, OverflowError):
-        events = [event for line in lines if (event := parsed_event(line)) and "step" in event]
-        steps = array("q", (int(event["step"]) for event in events))
+        found = [event for line in lines if (event := parsed_event(line))]
+        events = [event for event in found if isinstance(event.get("step"), int)]
+        steps = array("q", (event["step"] for event in events))
         return steps, [
             array("d", (_number(event.get(name)) for event in events)) for name in POINTS
         ]

@@ -192,3 +192,13 @@ def test_downsampling_keeps_every_extreme_and_covers_every_step(
     if finite:
         assert min(each[2] for each in found) == min(finite)
         assert max(each[3] for each in found) == max(finite)
+
+
+def test_a_point_without_a_step_is_passed_over(tmp_path: Path) -> None:
+    run = job(tmp_path / "a")
+    events = [point(1), point(2) | {"step": None}, point(3)]
+    with run.folder.events_file.open("a") as stream:
+        stream.writelines(json.dumps(event, separators=(",", ":")) + "\n" for event in events)
+    curves = Curves([run])
+    curves.read()
+    assert list(curves.series["loss"].steps) == [1, 3]
