@@ -72,7 +72,7 @@ def add_model(
     """Put a folder, an adapter or a GGUF file into the library, or copy it there.
 
     `template` is a file with its chat template. Of a folder that is no model itself, all models
-    in it are added.
+    in it are added, unless what is given is for one. Raises RagoptError.
     """
     store = _store()
     parent = known_variant(store, base).id if base else ""
@@ -85,7 +85,7 @@ def add_model(
         added = store.add(path, name=name, parent=parent).variant
         return _say_added(_with_template(store, added.id, jinja), as_json)
     except NotAModel:
-        if not path.expanduser().is_dir():
+        if name or parent or jinja or not path.expanduser().is_dir():
             raise
         found = scan(store, [path])
         if not (found.added or found.known):

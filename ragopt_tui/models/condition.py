@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def template_problem(record: VariantRecord, known: Known) -> str:
 
 def what_helps(variant: Variant) -> str:
     """Say how to give a variant the base or the chat template without which it cannot answer, or ""."""
-    add = f"`ragopt-tui models add {variant.path}"
+    add = f"`ragopt-tui models add {shlex.quote(str(variant.path))}"
     if variant.problem and variant.kind == "adapter" and not variant.parent:
         return f"{add} --base VARIANT` says what it sits on."
     if _NO_TEMPLATE in variant.problem:

@@ -105,10 +105,10 @@ def test_what_a_model_lacks_is_asked_for_and_given_when_it_is_added_again(
 ) -> None:
     files = folder_model()
     template = files.pop("chat_template.jinja")
-    silent = written(tmp_path / "silent", files)
+    silent = written(tmp_path / "kept here" / "silent", files)
     jinja = tmp_path / "chat.jinja"
     jinja.write_bytes(template)
-    add = f"`ragopt-tui models add {silent} --chat-template FILE` does."
+    add = f"`ragopt-tui models add '{silent}' --chat-template FILE` does."
     assert f"silent has no chat template: how to talk to it is unknown. Give it one. {add}" in said(
         "add", str(silent)
     )
@@ -119,6 +119,8 @@ def test_what_a_model_lacks_is_asked_for_and_given_when_it_is_added_again(
     assert "none.jinja cannot be read" in said(
         "add", str(silent), "--chat-template", missing, code=1
     )
+    several = said("add", str(silent.parent), "--chat-template", str(jinja), code=1)
+    assert "is not a Hugging Face model" in several
     assert said("add", str(silent), "--chat-template", str(jinja)) == (
         "silent: silent is in the library.\n"
     )
