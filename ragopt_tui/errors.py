@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from ragopt_tui.plaintext import without_controls
+import re
+
+from ragopt_tui.plaintext import one_line, without_controls
+
+_ERROR_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 
 
 class RagoptError(Exception):
@@ -20,3 +24,10 @@ class RagoptError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
+
+
+def reason(error: BaseException) -> str:
+    """Give what an error of a library says as the end of a sentence, without number and full stop."""
+    said = one_line(_ERROR_NUMBER.sub("", str(error))).rstrip(".")
+    begins_a_word = said[:1].isupper() and said[1:2].islower()
+    return (said[:1].lower() + said[1:] if begins_a_word else said) or type(error).__name__

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ragopt_tui.errors import RagoptError
+from ragopt_tui.errors import RagoptError, reason
 from ragopt_tui.plaintext import one_line
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def explained(url: str) -> Iterator[None]:
         yield
     except httpx2.ConnectError as error:
         raise RagoptError(
-            f"The server at {url} cannot be reached: {_reason(error)}.",
+            f"The server at {url} cannot be reached: {reason(error)}.",
             "Start it, or correct its address.",
         ) from error
     except httpx2.TimeoutException as error:
@@ -89,7 +89,7 @@ def explained(url: str) -> Iterator[None]:
         ) from error
     except (httpx2.TransportError, httpx2.InvalidURL) as error:
         raise RagoptError(
-            f"The connection to the server at {url} broke off: {_reason(error)}.",
+            f"The connection to the server at {url} broke off: {reason(error)}.",
             "See in the server's log why, and ask again.",
         ) from error
 
@@ -98,15 +98,15 @@ def refusal(
     url: str, status: int, body: str, *, key_variable: str = "", served: str = ""
 ) -> RagoptError:
     """Give the error of an answer that is none, from its HTTP status and body."""
-    reason = _message(body)
-    said = f": {reason}" if reason else ""
+    told = _message(body)
+    said = f": {told}" if told else ""
     if status in (401, 403):
         variable = key_variable or KEY_VARIABLE
         return RagoptError(
             f"The server at {url} wants another key{said}.",
             f"Put its key into the environment variable {variable} and start again.",
         )
-    if _TOO_LONG.search(reason):
+    if _TOO_LONG.search(told):
         return RagoptError(
             f"The prompt does not fit the context of the server at {url}{said}.",
             "Ask a shorter question, use fewer passages, or start the server with more context.",
@@ -145,11 +145,6 @@ def _message(body: str) -> str:
 
 def _short(text: str) -> str:
     return one_line(text, _LONGEST_REASON).rstrip(".")
-
-
-def _reason(error: Exception) -> str:
-    text = re.sub(r"^\[Errno -?\d+\] ", "", str(error))
-    return _short(text[:1].lower() + text[1:]) or type(error).__name__
 
 
 def _context(model: dict[str, Any]) -> int | None:

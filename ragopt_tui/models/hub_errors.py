@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ragopt_tui.errors import RagoptError
+from ragopt_tui.errors import RagoptError, reason
 from ragopt_tui.plaintext import one_line
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
-_ERROR_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 _LOG_IN = "log in with `hf auth login` or set HF_TOKEN"
 
 
@@ -54,10 +52,8 @@ def _explained(error: BaseException | None, name: str, revision: str) -> RagoptE
     if isinstance(error, errors.HfHubHTTPError):
         return _refused(error, name, revision)
     if isinstance(error, httpx2.HTTPError):
-        said = _ERROR_NUMBER.sub("", one_line(str(error)))
-        reason = said[:1].lower() + said[1:] or type(error).__name__
         return RagoptError(
-            f"The hub at {hub_address()} cannot be reached: {reason}.",
+            f"The hub at {hub_address()} cannot be reached: {reason(error)}.",
             "Check the network, then try again.",
         )
     return None
