@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ragopt_tui.conversion.paces import Paces, compared_size, seconds_needed
-from ragopt_tui.conversion.path import bytes_needed, result_bytes
+from ragopt_tui.conversion.path import bytes_needed, can_be_shipped, result_bytes
 from ragopt_tui.conversion.quantisations import OUTPUT_TYPES, QUANTISATIONS
 from ragopt_tui.models.record import VariantRecord
 from ragopt_tui.models.store import VariantStore
@@ -39,7 +39,8 @@ def of_converting(id: str, to: str, *, compared: bool) -> str:
 def of_path(id: str, to: str, *, compared: bool, importance: bool, keep: bool = False) -> str:
     """Say what the path of a variant to a GGUF of type `to` takes."""
     start, model = _ends(id)
-    if model is None or to not in _TYPES:
+    leads_there = can_be_shipped(start) or start.variant.kind == "gguf"
+    if model is None or to not in _TYPES or not leads_there:
         return ""
     path = start, model, to
     needed = bytes_needed(*path, compared=compared)

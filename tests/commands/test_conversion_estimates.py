@@ -36,4 +36,5 @@ def test_time_is_that_of_earlier_steps() -> None:
 
 def test_nothing_is_said_of_what_cannot_be() -> None:
     assert of_path("fin-qa", "Q9_X", compared=True, importance=False) == ""
+    assert of_path("quotes", "Q4_K_M", compared=True, importance=False) == ""
     assert of_converting("fin-qa", "F16", compared=True) == ""

@@ -125,9 +125,11 @@ class Models(ModelVerifyingScreen):
     def action_use_variant(self) -> None:
         """Let the marked variant answer."""
         entry = self.marked()
-        if entry is not None and entry.variant.problem and not self.ask_for_what_lacks(entry):
+        if entry is None or self.ask_for_what_lacks(entry):
+            return
+        if entry.variant.problem:
             self.notify(entry.variant.problem, severity="warning", markup=False)
-        elif entry is not None and not entry.variant.problem:
+        else:
             self.dismiss(entry.variant.id)
 
     def action_show_facts(self) -> None:
