@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 
+from ragopt_tui.plaintext import one_line
 from ragopt_tui.ui.keys import spoken_of
 from ragopt_tui.ui.widgets.split_line import SplitLine
 from ragopt_tui.ui.wording import MUTED, progress_bar, time_left
@@ -41,12 +42,14 @@ class JobLine(Vertical):
             return
         more = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
         stop = Content.styled(f"{self._stop} stops it" if self._stop else "", MUTED)
-        self.query_one(".job-title", SplitLine).show(Content(f"▶ {jobs[0].title}{more}"), stop)
+        self.query_one(".job-title", SplitLine).show(
+            Content(f"▶ {one_line(jobs[0].title)}{more}"), stop
+        )
         now = jobs[0].progress
         fraction = now.fraction if now else None
         percent = "" if fraction is None else f"{fraction:.0%}"
         bar = (progress_bar(fraction or 0.0, _BAR_CELLS), "$accent")
-        about = " · ".join(filter(None, [now.title, now.detail])) if now else "starting"
+        about = " · ".join(filter(None, [now.title, one_line(now.detail)])) if now else "starting"
         left = time_left(now.eta_seconds if now else None)
         self.query_one(".job-progress", SplitLine).show(
             Content.assemble(bar, f" {percent:>4}  ", (about, MUTED)), Content.styled(left, MUTED)
