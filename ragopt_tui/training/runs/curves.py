@@ -21,6 +21,8 @@ SERIES = (*POINTS, "evaluation_loss")
 
 _POINT, _PROGRESS, _HEAD = b'"type":"train"', b'"type":"progress"', 60
 _AT_ONCE = 1 << 18
+_OF_NUMBERS = b"+-.0123456789eEnulaNIfity"
+"""What numbers are written with, null, NaN and Infinity among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ def _columns(lines: list[bytes]) -> tuple[array[int], list[array[float]]]:
     try:
         columns = _split(lines)
         return array("q", map(int, columns["step"])), [columns[name] for name in POINTS]
-    except (ValueError, KeyError, OverflowError):
+    except (ValueError, OverflowError):
         found = [event for line in lines if (event := parsed_event(line))]
         events = [event for event in found if isinstance(event.get("step"), int)]
         steps = array("q", (event["step"] for event in events))
@@ -166,24 +168,25 @@ def _columns(lines: list[bytes]) -> tuple[array[int], list[array[float]]]:
 
 
 def _split(lines: list[bytes]) -> dict[str, array[float]]:
-    """Give the numbers of lines by name; raises ValueError where a line has not the first's names."""
+    """Give the numbers of lines by name; raises ValueError where a line is not like the first."""
+    columns = {name: array("d") for name in ("step", *POINTS)}
     if not lines:
-        return {name: array("d") for name in ("step", *POINTS)}
-    text = b",".join([line[1:-1] for line in lines])
-    pieces = text.split(b",")
-    names = [piece.partition(b":")[0] for piece in pieces[: len(pieces) // len(lines)]]
-    whole = all(line.endswith(b"}") for line in lines) and b"}" not in text
-    if not whole or len(pieces) != len(names) * len(lines):
-        raise ValueError("a line that is no flat object, or has more or fewer names")
-    columns: dict[str, array[float]] = {}
-    for place, quoted in enumerate(names):
-        name = quoted.strip(b'"').decode()
-        if name == "step" or name in POINTS:
-            column, key = b",".join(pieces[place :: len(names)]), quoted + b":"
-            if column.count(key) != len(lines):
-                raise ValueError(name)
-            numbers = column.replace(key, b"").replace(b"null", b"nan").split(b",")
-            columns[name] = array("d", map(float, numbers))
+        return columns
+    text = b",".join(lines)
+    alike = b",".join([lines[0].translate(None, _OF_NUMBERS)] * len(lines))
+    if text.translate(None, _OF_NUMBERS) != alike:
+        raise ValueError("a line with other names than the first, or in another order")
+    pieces = text.replace(b":null", b":nan").split(b",")
+    count = len(pieces) // len(lines)
+    for place, piece in enumerate(pieces[:count]):
+        key = piece[: piece.index(b":") + 1]
+        name = key.strip(b'{":').decode()
+        if name in columns:
+            end = -1 if place == count - 1 else None
+            numbers = [piece[len(key) : end] for piece in pieces[place::count]]
+            columns[name].extend(map(float, numbers))
+    if any(len(column) != len(lines) for column in columns.values()):
+        raise ValueError("lines without one of the names")
     return columns
 
 
