@@ -116,7 +116,6 @@ class ChoosingScreen(ConversingScreen, ModelChangingScreen[None]):
 
     def _jobs_changed(self, jobs: tuple[ModelJob, ...]) -> None:
         self.jobs.model_jobs = jobs
-        self.show_state()
 
     @work(group="variant", exclusive=True)
     async def _answer_with(self, variant: str) -> None:

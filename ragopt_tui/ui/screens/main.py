@@ -34,6 +34,7 @@ from ragopt_tui.ui.workspace import Workspace
 if TYPE_CHECKING:
     from ragopt_tui.ui.dialogue import Dialogue
     from ragopt_tui.ui.exchange import Evidence
+    from ragopt_tui.ui.model_jobs import ModelJob
     from ragopt_tui.ui.opening import Opening
     from ragopt_tui.ui.widgets.documents_pane import DocumentsPane
     from ragopt_tui.ui.widgets.train_pane import TrainPane
@@ -198,12 +199,8 @@ class MainScreen(JudgingScreen, ReadingScreen, ChoosingScreen):
 
     def show_state(self) -> None:
         """Bring the line below the prompt and the empty conversation up to date."""
+        self._show_line()
         indexing = self.workspace.indexing
-        right = self.answering()
-        line = self.engine_note or self._job_line() or indexing.line
-        if not indexing.running and not indexing.problem and not self._opened:
-            line = self.engine_note or "● getting ready…"
-        self.pane.status.show(line, right)
         files = indexing.summary.get("files")
         about = f"about {count(files, 'document')}" if files else "about these documents"
         self.pane.prompt.placeholder = f"Ask {about}, or type / for commands"
@@ -213,6 +210,17 @@ class MainScreen(JudgingScreen, ReadingScreen, ChoosingScreen):
                 to_go_on(self.previous, self.opening.settings.keys, now)
             )
         )
+
+    def _jobs_changed(self, jobs: tuple[ModelJob, ...]) -> None:
+        super()._jobs_changed(jobs)
+        self._show_line()
+
+    def _show_line(self) -> None:
+        indexing = self.workspace.indexing
+        line = self.engine_note or self._job_line() or indexing.line
+        if not indexing.running and not indexing.problem and not self._opened:
+            line = self.engine_note or "● getting ready…"
+        self.pane.status.show(line, self.answering())
 
     def _job_line(self) -> str:
         """Say how far the first job about models is, where the sidebar is not there to say it."""
@@ -243,7 +251,7 @@ class MainScreen(JudgingScreen, ReadingScreen, ChoosingScreen):
                 self._tab == "chat" or selector != "#sources"
             )
             widget.set_class(panel.state == "over", "-over")
-        self.show_state()
+        self._show_line()
         focused = self.focused
         if focused is not None and not all(node.display for node in focused.ancestors_with_self):
             self._focus_centre()
