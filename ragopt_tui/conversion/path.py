@@ -48,9 +48,13 @@ def result_bytes(start: VariantRecord, model: VariantRecord, to: str) -> int:
 
     `model` is the base of an adapter, else `start` itself.
     """
-    parameters = model.facts.parameters or model.bytes // 2
     bits = _BITS[to] if to in _BITS else quantisation(to).bits
-    return int((parameters + _added(start)) * bits / 8)
+    return int((_parameters(model) + _added(start)) * bits / 8)
+
+
+def _parameters(model: VariantRecord) -> int:
+    """Give a model's parameters; where they are not known, those that its bytes hold in 16 bits."""
+    return model.facts.parameters or model.bytes // 2
 
 
 def _added(start: VariantRecord) -> int:
@@ -67,8 +71,7 @@ def bytes_needed(start: VariantRecord, model: VariantRecord, to: str, *, compare
     """
     total = result_bytes(start, model, to)
     if start.variant.kind == "adapter":
-        parameters = model.facts.parameters or model.bytes // 2
-        total += model.bytes + _added(start) * model.bytes // max(parameters, 1)
+        total += model.bytes + _added(start) * model.bytes // max(_parameters(model), 1)
     if start.variant.kind != "gguf" and between(model, to) != to:
         total += result_bytes(start, model, between(model, to))
     if compared:
