@@ -13,7 +13,7 @@ from ragopt_tui.jobs import supervisor
 from ragopt_tui.jobs.job import Job
 from ragopt_tui.plaintext import one_line
 from ragopt_tui.training.runs import listing as runs
-from ragopt_tui.ui.wording import time_left, when
+from ragopt_tui.ui.wording import percent, time_left, when
 
 _LINES_OF_LOG = 12
 _LONGEST_LOG = 1 << 14
@@ -100,8 +100,7 @@ def _about(job: Job) -> str:
     now = job.progress()
     if now is None:
         return "starting"
-    percent = "" if now.fraction is None else f"{now.fraction:.0%}"
-    parts = [now.title, percent, now.detail, time_left(now.eta_seconds)]
+    parts = [now.title, percent(now.fraction), now.detail, time_left(now.eta_seconds)]
     return one_line(" · ".join(filter(None, parts)), 160)
 
 

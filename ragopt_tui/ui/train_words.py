@@ -9,7 +9,7 @@ from textual.content import Content
 from ragopt_tui.plaintext import one_line
 from ragopt_tui.ui.chart_scale import written
 from ragopt_tui.ui.train_rows import RunRow
-from ragopt_tui.ui.wording import MUTED, progress_bar, shorten, time_left, when
+from ragopt_tui.ui.wording import MUTED, percent, progress_bar, shorten, time_left, when
 
 _STATES = {
     "training": ("▶", "training", "$text-accent"),
@@ -28,12 +28,12 @@ def row_of_run(row: RunRow, letter: str, width: int, now: datetime) -> Content:
     sign, state, style = _STATES[row.state]
     if row.warning and row.state == "training":
         sign, style = "!", "$text-warning"
-    percent = "" if row.fraction is None else f"{row.fraction:.0%}"
+    done = percent(row.fraction)
     bar = progress_bar(row.fraction, _BAR) if row.fraction is not None and row.under_way else ""
     right = Content.assemble(
         (f"{bar:<{_BAR}} " if width >= _ROOM_FOR_BAR else "", "$accent"),
         (f"{sign} {state:<{_STATE - 2}}", style),
-        f"{percent:>{_PROGRESS - 1}} ",
+        f"{done:>{_PROGRESS - 1}} ",
         f"{written(row.loss):>{_LOSS - 1}} ",
         (f"{when(row.started, now):>{_WHEN}}" if width >= _ROOM_FOR_WHEN else "", MUTED),
     )

@@ -31,6 +31,11 @@ def duration(seconds: float, whole: bool = False) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+def percent(fraction: float | None) -> str:
+    """Say how much is done: `43%`, or nothing where it is not known."""
+    return "" if fraction is None else f"{fraction:.0%}"
+
+
 def time_left(seconds: float | None) -> str:
     """Say what is left of something under way: `12 s left`, or nothing where it is not known."""
     return "" if seconds is None else f"{duration(seconds, whole=True)} left"

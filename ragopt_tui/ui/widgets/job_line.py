@@ -11,7 +11,7 @@ from textual.content import Content
 from ragopt_tui.plaintext import one_line
 from ragopt_tui.ui.keys import spoken_of
 from ragopt_tui.ui.widgets.split_line import SplitLine
-from ragopt_tui.ui.wording import MUTED, progress_bar, time_left
+from ragopt_tui.ui.wording import MUTED, percent, progress_bar, time_left
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,10 +47,10 @@ class JobLine(Vertical):
         )
         now = jobs[0].progress
         fraction = now.fraction if now else None
-        percent = "" if fraction is None else f"{fraction:.0%}"
         bar = (progress_bar(fraction or 0.0, _BAR_CELLS), "$accent")
         about = " · ".join(filter(None, [now.title, one_line(now.detail)])) if now else "starting"
         left = time_left(now.eta_seconds if now else None)
         self.query_one(".job-progress", SplitLine).show(
-            Content.assemble(bar, f" {percent:>4}  ", (about, MUTED)), Content.styled(left, MUTED)
+            Content.assemble(bar, f" {percent(fraction):>4}  ", (about, MUTED)),
+            Content.styled(left, MUTED),
         )

@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from ragopt_tui.plaintext import one_line
-from ragopt_tui.ui.wording import MUTED, progress_bar, shorten, time_left
+from ragopt_tui.ui.wording import MUTED, percent, progress_bar, shorten, time_left
 
 if TYPE_CHECKING:
     from ragopt_tui.ui.indexing import Indexing
@@ -47,11 +47,10 @@ def _of_model(job: ModelJob, width: int) -> Content:
 
 
 def _drawn(title: str, fraction: float | None, about: str, detail: str, width: int) -> Content:
-    percent = "" if fraction is None else f"{fraction:.0%}"
     bar = progress_bar(fraction or 0.0, width - 5)
     lines = [
         Content(f"▶ {shorten(title, width - 2)}"),
-        Content.assemble((bar, "$accent"), f" {percent:>4}"),
+        Content.assemble((bar, "$accent"), f" {percent(fraction):>4}"),
         Content.styled(shorten(about, width), MUTED),
     ]
     if detail:
